@@ -1,0 +1,1 @@
+"""The library: everything that works without a window. Nothing here imports Qt or napari."""

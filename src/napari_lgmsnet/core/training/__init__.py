@@ -1,0 +1,1 @@
+"""Training from a plain folder of images and masks."""

@@ -1,0 +1,44 @@
+"""Segment medical images with LGMSNet, in napari, from Python or on the command line.
+
+The public names are loaded when first used: importing this package loads neither torch nor Qt,
+so that napari can read the plugin's manifest in no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.checkpoints import load
+    from napari_lgmsnet.core.inference import Prediction, predict
+    from napari_lgmsnet.core.io import read, write
+    from napari_lgmsnet.core.model import Model
+    from napari_lgmsnet.core.types import Volume
+
+__version__ = "0.1.0"
+
+__all__ = ["Model", "Prediction", "Volume", "__version__", "load", "predict", "read", "write"]
+
+_HOMES = {
+    "Model": "napari_lgmsnet.core.model",
+    "Prediction": "napari_lgmsnet.core.inference",
+    "Volume": "napari_lgmsnet.core.types",
+    "load": "napari_lgmsnet.core.checkpoints",
+    "predict": "napari_lgmsnet.core.inference",
+    "read": "napari_lgmsnet.core.io",
+    "write": "napari_lgmsnet.core.io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    # Later uses find it without coming here.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

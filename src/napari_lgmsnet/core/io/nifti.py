@@ -1,0 +1,230 @@
+"""NIfTI files to and from Volume, with geometry that is never recomputed.
+
+NIfTI counts voxels x first and its world runs to the right, to the front and up (RAS+). Volume
+counts z first and its world runs to the left, to the back and up (LPS+), named in the order z, y,
+x. Going from one to the other reverses orders and flips signs, which is exact in floating point,
+so that the way back gives the same bits.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import nibabel
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.wrapstruct import WrapStructError
+from numpy.typing import NDArray
+
+from napari_lgmsnet.core.errors import FileFormatError, InputError
+from napari_lgmsnet.core.io.atomic import atomic_path, ending
+from napari_lgmsnet.core.types import Volume, spacing_from_affine
+
+NAME = "a NIfTI file"
+ENDINGS = (".nii", ".nii.gz")
+
+_READ_ERRORS = (
+    ImageFileError, HeaderDataError, ImageDataError, WrapStructError, OSError, EOFError,
+    ValueError, KeyError, OverflowError, struct.error, zlib.error,
+)  # fmt: skip
+_MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
+_GZIP = b"\x1f\x8b"
+_SCANNER = 1  # code of an affine to the scanner's coordinates
+_FLIP = np.array([-1.0, -1.0, 1.0, 1.0])
+_NIFTI2_SIZE = 540
+
+
+def recognises(start: bytes) -> bool:
+    """Tell whether a file that begins so is NIfTI-1, NIfTI-2 or compressed."""
+    magic = start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] in (b"n+2\0", b"ni2\0")
+    return magic or start.startswith(_GZIP)
+
+
+def read(path: Path) -> Volume:
+    """Read a NIfTI file.
+
+    Returns
+    -------
+    Volume
+        Axes ``YX``, ``ZYX``, ``TZYX``, and ``C`` last for vectors and colours; further axes of
+        length 1 are dropped. Data keep their type unless the header scales them: scaled ones are
+        float32 where that holds them, and integers shifted by a whole number stay integers. The
+        affine is the sform's, or the qform's, or from the voxel size, in this order, as the
+        standard says; in mm also if the header says micrometres or metres.
+
+    Raises
+    ------
+    FileFormatError
+        If it is cut short, misnamed, or holds what an image cannot.
+    """
+    _check_name(path)
+    try:
+        image: Any = nibabel.load(path, mmap=False)
+        header = image.header
+        data = _scaled(image.dataobj)
+        affine = _affine_of(header)
+    except MemoryError as error:
+        raise FileFormatError(f'"{path}" does not fit into memory: crop it first') from error
+    except _READ_ERRORS as error:
+        raise FileFormatError(
+            f'"{path}" cannot be read as NIfTI ({error}): it is damaged or cut short. Copy or '
+            "export it again"
+        ) from error
+    data, axes = _to_volume_order(data, path)
+    if data.dtype.kind not in "iuf":
+        raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
+    source = MappingProxyType({"format": "nifti", "header": header.copy(), "path": path})
+    spatial = sum(letter in "ZYX" for letter in axes)
+    name = path.name[: -len(ending(path))]
+    return Volume(data, axes, _of_dimension(affine, spatial), "mm", name, source)
+
+
+def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
+    """Write NIfTI; see :func:`napari_lgmsnet.core.io.write`.
+
+    The header of a volume that was read from NIfTI, or lies on the grid of one, is used again.
+    Free text and extensions are left out of it: scanners put names of patients there.
+    """
+    kept = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
+    data = volume.data.astype(kept.get(volume.data.dtype, volume.data.dtype), copy=False)
+    header = volume.source["header"] if volume.source.get("format") == "nifti" else None
+    stored = _to_file_order(volume, data, header)
+    header = nibabel.Nifti1Header() if header is None else header.copy()
+    for field in ("descrip", "aux_file", "db_name"):
+        header[field] = b""
+    header["cal_min"] = header["cal_max"] = 0  # a display range for other intensities
+    del header.extensions[:]
+    try:
+        header.set_data_dtype(stored.dtype)
+        header.set_data_shape(stored.shape)
+    except HeaderDataError as error:
+        raise InputError(
+            f'NIfTI cannot hold "{volume.name}" ({data.dtype}, shape {data.shape}): convert it, '
+            "for example to float32"
+        ) from error
+    if not np.array_equal(_of_dimension(_affine_of(header), volume.ndim_spatial), volume.affine):
+        _set_affine(header, volume)
+    kind: Any = nibabel.Nifti2Image if header["sizeof_hdr"] == _NIFTI2_SIZE else nibabel.Nifti1Image
+    image = kind(stored, None, header)
+    with atomic_path(path, overwrite) as temporary, temporary.open("wb") as file:
+        if ending(path) == ".nii.gz":
+            # Without name and time in it, equal data give equal files.
+            with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(file)
+
+
+# Labels need nothing of their own here: every integer type is stored as it is.
+write_labels = write
+
+
+def _check_name(path: Path) -> None:
+    """Refuse names that hide what the file is, as every other program would stumble too."""
+    with path.open("rb") as stream:
+        compressed = stream.read(2) == _GZIP
+    expected = ".nii.gz" if compressed else ".nii"
+    if ending(path) != expected:
+        state = "compressed" if compressed else "not compressed"
+        raise FileFormatError(
+            f'"{path}" should end in "{expected}", as its content is {state}: rename it'
+        )
+
+
+def _scaled(proxy: Any) -> NDArray[Any]:
+    """Return the data with the header's slope and intercept applied, in native byte order."""
+    slope, intercept = float(proxy.slope), float(proxy.inter)
+    stored: NDArray[Any] = proxy.get_unscaled()
+    whole = stored.dtype.kind in "iu" and slope == 1 and intercept.is_integer()
+    if whole and intercept:
+        return stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32) + int(intercept)
+    if slope == 1 and intercept == 0:
+        return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    return np.asarray(proxy.get_scaled(np.float32))
+
+
+def _to_volume_order(data: NDArray[Any], path: Path) -> tuple[NDArray[Any], str]:
+    """Reverse the spatial axes, name all of them, and drop those without extent."""
+    letters = "XYZTCUV"[: data.ndim]
+    if data.dtype.names:  # colours are stored as records of 8-bit numbers
+        data = np.stack([data[name] for name in data.dtype.names], axis=-1)
+        letters += "S"
+    for letter in "TCUV":
+        if letter in letters and data.shape[letters.index(letter)] == 1:
+            data = data.squeeze(letters.index(letter))
+            letters = letters.replace(letter, "")
+    letters = letters if "C" in letters else letters.replace("S", "C")
+    order = "".join(letter for letter in "TZYXC" if letter in letters)
+    if len(order) != len(letters) or not order.count("YX"):
+        raise FileFormatError(
+            f'"{path}" has {len(letters)} axes of the lengths {data.shape}: x, y, z, time and one '
+            "axis of channels can be read. Split the file"
+        )
+    return data.transpose([letters.index(letter) for letter in order]), order
+
+
+def _to_file_order(volume: Volume, data: NDArray[Any], header: Any) -> NDArray[Any]:
+    """Undo :func:`_to_volume_order`, with the axes of length 1 that the source had."""
+    letters = volume.axes
+    colours = volume.has_channels and data.dtype == np.uint8 and data.shape[-1] in (3, 4)
+    if colours and (header is None or header.get_data_dtype().names):
+        names = "RGBA"[: data.shape[-1]]
+        record = np.dtype([(name, np.uint8) for name in names])
+        data = np.ascontiguousarray(data).view(record)[..., 0]
+        letters = letters.removesuffix("C")
+    last = max("XYZTC".index(letter) for letter in letters)
+    for letter in "XYZTC"[: last + 1]:
+        if letter not in letters:
+            data, letters = data[None], letter + letters
+    data = data.transpose([letters.index(letter) for letter in "XYZTC"[: last + 1]])
+    shape = tuple(header.get_data_shape()) if header is not None else data.shape
+    if shape[: data.ndim] == data.shape and set(shape[data.ndim :]) <= {1}:
+        data = data.reshape(shape)
+    return data
+
+
+def _affine_of(header: Any) -> NDArray[np.float64]:
+    """Return the header's affine as Volume counts: index (z, y, x) to LPS+ (z, y, x) in mm."""
+    affine = np.array(header.get_best_affine(), dtype=np.float64)
+    scale = _MILLIMETRES[header.get_xyzt_units()[0]]
+    affine[:3] *= scale
+    return _reverse(_FLIP[:, None] * affine)
+
+
+def _reverse(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Reverse the order of the axes on both sides."""
+    order = [2, 1, 0, 3]
+    return affine[np.ix_(order, order)]
+
+
+def _of_dimension(affine: NDArray[np.float64], spatial: int) -> NDArray[np.float64]:
+    """Return a 4 x 4 affine for a grid of 2 or 3 axes.
+
+    A plane that does not lie along the world's x and y has no affine of two dimensions; its
+    pixel size is what remains. The header in the volume's source still knows where it lies.
+    """
+    if spatial == 3:
+        return affine
+    if not affine[0, 1:3].any():
+        return affine[1:, 1:]
+    return np.diag([*spacing_from_affine(affine)[1:], 1.0])
+
+
+def _set_affine(header: Any, volume: Volume) -> None:
+    """Put a volume's own affine into a header."""
+    affine = volume.affine
+    if volume.ndim_spatial == 2:
+        affine = np.block([[np.ones((1, 1)), np.zeros((1, 3))], [np.zeros((3, 1)), affine]])
+    affine = _FLIP[:, None] * _reverse(affine)
+    code = int(header["sform_code"]) or int(header["qform_code"]) or _SCANNER
+    header.set_qform(affine, code)
+    if not np.allclose(header.get_qform(), affine, rtol=1e-5, atol=1e-4):
+        header["qform_code"] = 0  # a quaternion cannot express shears
+    header.set_sform(affine, code)
+    header.set_xyzt_units("mm" if volume.units == "mm" else "unknown")

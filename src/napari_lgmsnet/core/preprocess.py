@@ -1,0 +1,273 @@
+"""From a volume to a network's input, and the exact way back to the volume's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.recipes import IMAGENET_MEAN, IMAGENET_STD, Intensity, Recipe
+from napari_lgmsnet.core.types import Volume
+
+FloatArray = NDArray[np.float32]
+BACKGROUND_LOGIT = 20.0
+"""Confidence (in logits) that what a recipe crops away is background."""
+
+
+def channels_first(volume: Volume, recipe: Recipe, in_channels: int) -> FloatArray:
+    """Return the intensities as (C, *S) in the colours that the network expects.
+
+    Parameters
+    ----------
+    volume : Volume
+        One image or volume, without a time axis.
+    recipe : Recipe
+        Says the order of colours.
+    in_channels : int
+        Channels of the network's input.
+
+    Raises
+    ------
+    InputError
+        If the channels cannot be turned into those that the network expects.
+    """
+    if volume.axes.startswith("T"):
+        raise InputError(f'"{volume.name}" is a time series: choose one frame')
+    data = volume.data
+    if data.dtype.kind not in "buif":
+        raise InputError(f'"{volume.name}" holds {data.dtype}: real numbers are expected')
+    data = np.moveaxis(data, -1, 0) if volume.has_channels else data[np.newaxis]
+    if 0 in data.shape:
+        raise InputError(f'"{volume.name}" is empty (shape {volume.data.shape})')
+    channels = data.shape[0]
+    if channels in (2, 4) and channels == in_channels + 1:
+        data = data[:-1]  # grey or colour with alpha
+    if data.shape[0] == 1 and in_channels == 3 and recipe.colour != "grey":
+        data = np.repeat(data, 3, axis=0)
+    if in_channels == 1 and channels in (3, 4):
+        data = np.tensordot(np.array([0.299, 0.587, 0.114]), data[:3], axes=1)[np.newaxis]
+    if data.shape[0] != in_channels:
+        raise InputError(
+            f'expected {in_channels} channel(s), "{volume.name}" has {channels}: choose the '
+            "channels to use, or another checkpoint"
+        )
+    if recipe.colour == "bgr":
+        data = data[::-1]
+    return np.ascontiguousarray(data, dtype=np.float32)
+
+
+def to_byte_range(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+    """Bring intensities to 0..255, as pictures have them.
+
+    8-bit intensities stay as they are; floats within 0..1 are multiplied by 255; everything
+    else is stretched between its 0.5 and 99.5 percentile.
+    """
+    if dtype == np.uint8:
+        return array
+    if dtype == np.bool_:
+        return array * np.float32(255)
+    low, high = float(array.min()), float(array.max())
+    if dtype.kind == "f" and 0.0 <= low and high <= 1.0:
+        return array * np.float32(255)
+    low, high = (float(p) for p in np.percentile(array, (0.5, 99.5)))
+    scale = 255.0 / (high - low) if high > low else 0.0
+    return ((np.clip(array, low, high) - low) * scale).astype(np.float32)
+
+
+def scale_intensity(array: FloatArray, intensity: Intensity, dtype: np.dtype[Any]) -> FloatArray:
+    """Scale intensities as the recipe says.
+
+    Parameters
+    ----------
+    array : float32 array (C, *S)
+    intensity : Intensity
+    dtype : numpy dtype
+        What the intensities were stored as.
+    """
+    if not np.isfinite(array).all():
+        array = np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
+    if intensity.kind == "range":
+        scaled = (array - intensity.low) / (intensity.high - intensity.low)
+        return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+    if intensity.kind == "zscore":
+        low, high = np.percentile(array, (0.5, 99.5))
+        clipped = np.clip(array, low, high)
+        return ((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)).astype(np.float32)
+    channels = array.shape[0]
+    mean = np.resize(np.array(IMAGENET_MEAN), channels).reshape(-1, *(1,) * (array.ndim - 1))
+    std = np.resize(np.array(IMAGENET_STD), channels).reshape(mean.shape)
+    scaled = (to_byte_range(array, dtype) / 255.0 - mean) / std
+    return (scaled / 255.0 if intensity.kind == "imagenet-255" else scaled).astype(np.float32)
+
+
+def resize(array: FloatArray, size: tuple[int, ...], interpolation: str) -> FloatArray:
+    """Resize (C, *S) to (C, *size); grid cells keep their extent, so no half-pixel shift arises."""
+    if array.shape[1:] == size:
+        return array
+    if interpolation == "lanczos" and len(size) == 2:
+        width_height = (size[1], size[0])
+        planes = [Image.fromarray(plane).resize(width_height, Image.Resampling.LANCZOS) for plane in array]
+        return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes])
+    antialias = interpolation == "antialias" and len(size) == 2
+    out = _interpolate(torch.from_numpy(array), size, antialias=antialias)
+    return out.numpy()
+
+
+def _interpolate(array: Tensor, size: tuple[int, ...], *, antialias: bool = False) -> Tensor:
+    mode = "bilinear" if len(size) == 2 else "trilinear"
+    out = F.interpolate(array[None], size=size, mode=mode, align_corners=False, antialias=antialias)
+    return out[0]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a network's input lies on the volume that it came from.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The volume's spatial shape.
+    order : tuple of int
+        The volume's axis that became each axis of the input.
+    flips : tuple of int
+        Axes of the input (after reordering) that run backwards.
+    resampled : tuple of int
+        Shape after resampling.
+    crop : tuple of slice
+        The part of the resampled grid that the network sees.
+    """
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+    flips: tuple[int, ...]
+    resampled: tuple[int, ...]
+    crop: tuple[slice, ...]
+
+    def restore(self, logits: Tensor) -> Tensor:
+        """Bring logits back to the volume's own grid.
+
+        Parameters
+        ----------
+        logits : float tensor (K, *cropped)
+
+        Returns
+        -------
+        float tensor (K, *shape)
+        """
+        if tuple(logits.shape[1:]) != self.resampled:
+            full = logits.new_zeros((logits.shape[0], *self.resampled))
+            if logits.shape[0] == 1:
+                full.fill_(-BACKGROUND_LOGIT)
+            else:
+                full[0] = BACKGROUND_LOGIT
+            full[(slice(None), *self.crop)] = logits
+            logits = full
+        oriented = tuple(self.shape[axis] for axis in self.order)
+        if oriented != self.resampled:
+            logits = _interpolate(logits, oriented)
+        if self.flips:
+            logits = logits.flip([axis + 1 for axis in self.flips])
+        back = np.argsort(self.order)
+        return logits.permute(0, *(int(axis) + 1 for axis in back)).contiguous()
+
+
+def orientation_of(volume: Volume) -> NDArray[np.float64]:
+    """Return nibabel's orientation array (world axis in R, A, S order; direction) per data axis."""
+    ras_from_zyx_lps = np.array([[0, 0, -1, 0], [0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+    orientation: NDArray[np.float64] = nib.orientations.io_orientation(
+        ras_from_zyx_lps @ volume.affine
+    )
+    return orientation
+
+
+def _axes_for(volume: Volume, orientation: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return order and flips that bring the volume's axes into an anatomical orientation."""
+    count = volume.ndim_spatial
+    if orientation is None or count != 3:
+        return tuple(range(count)), ()
+    target = nib.orientations.axcodes2ornt(orientation)
+    transform = nib.orientations.ornt_transform(orientation_of(volume), target)
+    order = tuple(int(axis) for axis in np.argsort(transform[:, 0]))
+    flips = tuple(place for place, axis in enumerate(order) if transform[axis, 1] < 0)
+    return order, flips
+
+
+def prepare(
+    volume: Volume, recipe: Recipe, in_channels: int, *, whole: bool = True
+) -> tuple[FloatArray, Grid]:
+    """Prepare one image or volume for a network.
+
+    Parameters
+    ----------
+    volume : Volume
+        Axes ``YX`` or ``YXC`` for a 2D recipe, ``ZYX`` or ``ZYXC`` for a 3D one.
+    recipe : Recipe
+    in_channels : int
+        Channels of the network's input.
+    whole : bool
+        Whether images are resized to the recipe's size, if it names one; otherwise they keep
+        their own size.
+
+    Returns
+    -------
+    array : float32 array (in_channels, *S)
+    grid : Grid
+        The way back.
+
+    Raises
+    ------
+    InputError
+        If the image does not suit the recipe.
+    """
+    if volume.ndim_spatial != recipe.dimensions:
+        raise InputError(
+            f'the checkpoint works on {recipe.dimensions}D, "{volume.name}" has '
+            f"{volume.ndim_spatial} spatial axes: choose a slice, or another checkpoint"
+        )
+    array = channels_first(volume, recipe, in_channels)
+    order, flips = _axes_for(volume, recipe.orientation)
+    array = array.transpose(0, *(axis + 1 for axis in order))
+    if flips:
+        array = np.flip(array, [axis + 1 for axis in flips])
+    array = np.ascontiguousarray(array)
+    size = _target_size(volume, recipe, order, whole=whole)
+    # The authors' 3D code resamples first and clips then; in 2D it resizes 8-bit pictures.
+    array = resize(array, size, recipe.interpolation)
+    array = scale_intensity(array, recipe.intensity, volume.data.dtype)
+    crop = _foreground(array) if recipe.crop_foreground else tuple(slice(0, n) for n in size)
+    grid = Grid(volume.spatial_shape, order, flips, size, crop)
+    return np.ascontiguousarray(array[(slice(None), *crop)]), grid
+
+
+def _target_size(
+    volume: Volume, recipe: Recipe, order: tuple[int, ...], *, whole: bool
+) -> tuple[int, ...]:
+    shape = tuple(volume.spatial_shape[axis] for axis in order)
+    if recipe.size is not None and whole:
+        return recipe.size
+    if recipe.spacing is None or volume.units == "pixel":
+        return shape
+    spacing = (volume.spacing[axis] for axis in order)
+    return tuple(
+        max(1, round(n * own / wanted))
+        for n, own, wanted in zip(shape, spacing, recipe.spacing, strict=True)
+    )
+
+
+def _foreground(array: FloatArray) -> tuple[slice, ...]:
+    """Return the box around everything above zero; the whole array if there is nothing."""
+    above = (array > 0).any(axis=0)
+    box = []
+    for axis in range(above.ndim):
+        others = tuple(other for other in range(above.ndim) if other != axis)
+        hits = np.flatnonzero(above.any(axis=others))
+        box.append(slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0, above.shape[axis]))
+    return tuple(box)

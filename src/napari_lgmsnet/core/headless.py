@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.inference import Prediction, PredictSettings, iterate
-from napari_lgmsnet.core.io import read, write
+from napari_lgmsnet.core.io import read, write, write_labels
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.paths import split_suffix
 from napari_lgmsnet.core.types import Progress
@@ -86,7 +86,7 @@ def predict_file(
         If the file cannot be read, predicted on or written.
     """
     prediction = yield from iterate(model, read(job.source), settings)
-    write(job.mask, prediction.label_volume(), overwrite=job.overwrite)
+    write_labels(job.mask, prediction.label_volume(), overwrite=job.overwrite)
     if job.probability is not None:
         foreground = np.asarray(prediction.foreground, dtype=np.float32)
         volume = prediction.volume.with_data(foreground, prediction.volume.spatial_axes)

@@ -101,9 +101,8 @@ class Prediction:
     @property
     def foreground(self) -> NDArray[np.float32]:
         """Return the probability of any foreground, (*S)."""
-        if self.probabilities.shape[0] == 1:
-            return self.probabilities[0]
-        return 1.0 - self.probabilities[0]
+        first: NDArray[np.float32] = self.probabilities[0]
+        return first if self.probabilities.shape[0] == 1 else np.float32(1) - first
 
     def label_volume(self) -> Volume:
         """Return the labels with the geometry of the volume."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_lgmsnet.core.io.atomic import ending
+
 
 def split_suffix(path: Path) -> tuple[str, str]:
     """Return a file's name without its ending, and the ending in lower case (.nii.gz is one)."""
-    name = path.name
-    suffix = ".nii.gz" if name.lower().endswith(".nii.gz") else path.suffix.lower()
-    return name[: len(name) - len(suffix)], suffix
+    suffix = ending(path)
+    return path.name[: len(path.name) - len(suffix)], suffix

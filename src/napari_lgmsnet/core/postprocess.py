@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,8 +33,9 @@ def labels_from_probabilities(
     uint8 array (*S)
     """
     if probabilities.shape[0] == 1:
-        return (probabilities[0] >= threshold).astype(np.uint8)
+        return np.asarray(probabilities[0] >= threshold, dtype=np.uint8)
     foreground = probabilities[1:]
     best = foreground.max(axis=0)
     reached = best * (1 - threshold) >= probabilities[0] * threshold
-    return np.where(reached, foreground.argmax(axis=0) + 1, 0).astype(np.uint8)
+    labels: NDArray[np.uint8] = np.where(reached, foreground.argmax(axis=0) + 1, 0).astype(np.uint8)
+    return labels

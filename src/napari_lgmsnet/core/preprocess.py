@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -61,7 +62,10 @@ def channels_first(volume: Volume, recipe: Recipe, in_channels: int) -> FloatArr
         )
     if recipe.colour == "bgr":
         data = data[::-1]
-    return np.ascontiguousarray(data, dtype=np.float32)
+    array = np.ascontiguousarray(data, dtype=np.float32)
+    if data.dtype.kind == "f" and not np.isfinite(array).all():
+        array = np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
+    return array
 
 
 def to_byte_range(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
@@ -75,7 +79,7 @@ def to_byte_range(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
     if dtype == np.bool_:
         return array * np.float32(255)
     low, high = float(array.min()), float(array.max())
-    if dtype.kind == "f" and 0.0 <= low and high <= 1.0:
+    if dtype.kind == "f" and low >= 0.0 and high <= 1.0:
         return array * np.float32(255)
     low, high = (float(p) for p in np.percentile(array, (0.5, 99.5)))
     scale = 255.0 / (high - low) if high > low else 0.0
@@ -92,15 +96,15 @@ def scale_intensity(array: FloatArray, intensity: Intensity, dtype: np.dtype[Any
     dtype : numpy dtype
         What the intensities were stored as.
     """
-    if not np.isfinite(array).all():
-        array = np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
     if intensity.kind == "range":
         scaled = (array - intensity.low) / (intensity.high - intensity.low)
-        return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(scaled, 0.0, 1.0), dtype=np.float32)
     if intensity.kind == "zscore":
-        low, high = np.percentile(array, (0.5, 99.5))
-        clipped = np.clip(array, low, high)
-        return ((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)).astype(np.float32)
+        low, high = (float(p) for p in np.percentile(array, (0.5, 99.5)))
+        clipped = np.clip(array, low, high, dtype=np.float32)
+        # In double precision, since the mean of many large numbers loses digits in single.
+        mean, spread = clipped.mean(dtype=np.float64), clipped.std(dtype=np.float64)
+        return np.asarray((clipped - mean) / max(spread, 1e-6), dtype=np.float32)
     channels = array.shape[0]
     mean = np.resize(np.array(IMAGENET_MEAN), channels).reshape(-1, *(1,) * (array.ndim - 1))
     std = np.resize(np.array(IMAGENET_STD), channels).reshape(mean.shape)
@@ -108,17 +112,26 @@ def scale_intensity(array: FloatArray, intensity: Intensity, dtype: np.dtype[Any
     return (scaled / 255.0 if intensity.kind == "imagenet-255" else scaled).astype(np.float32)
 
 
-def resize(array: FloatArray, size: tuple[int, ...], interpolation: str) -> FloatArray:
-    """Resize (C, *S) to (C, *size); grid cells keep their extent, so no half-pixel shift arises."""
+def resize(
+    array: FloatArray, size: tuple[int, ...], interpolation: str, *, picture: bool = False
+) -> FloatArray:
+    """Resize (C, *S) to (C, *size); grid cells keep their extent, so no half-pixel shift arises.
+
+    An 8-bit ``picture`` is rounded and clipped to 0..255, as programs that resize pictures do.
+    """
     if array.shape[1:] == size:
         return array
     if interpolation == "lanczos" and len(size) == 2:
-        width_height = (size[1], size[0])
-        planes = [Image.fromarray(plane).resize(width_height, Image.Resampling.LANCZOS) for plane in array]
-        return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes])
+        # Pillow rounds an 8-bit picture between its two passes as well.
+        planes = array.astype(np.uint8) if picture else array
+        resized = [
+            Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.LANCZOS)
+            for plane in planes
+        ]
+        return np.stack([np.asarray(plane, dtype=np.float32) for plane in resized])
     antialias = interpolation == "antialias" and len(size) == 2
-    out = _interpolate(torch.from_numpy(array), size, antialias=antialias)
-    return out.numpy()
+    out = _interpolate(torch.from_numpy(array), size, antialias=antialias).numpy()
+    return np.rint(out) if picture else out
 
 
 def _interpolate(array: Tensor, size: tuple[int, ...], *, antialias: bool = False) -> Tensor:
@@ -236,11 +249,12 @@ def prepare(
     order, flips = _axes_for(volume, recipe.orientation)
     array = array.transpose(0, *(axis + 1 for axis in order))
     if flips:
-        array = np.flip(array, [axis + 1 for axis in flips])
-    array = np.ascontiguousarray(array)
+        array = np.flip(array, tuple(axis + 1 for axis in flips))
+    array = array.copy()  # contiguous, as torch needs it
     size = _target_size(volume, recipe, order, whole=whole)
     # The authors' 3D code resamples first and clips then; in 2D it resizes 8-bit pictures.
-    array = resize(array, size, recipe.interpolation)
+    picture = recipe.dimensions == 2 and volume.data.dtype == np.uint8
+    array = resize(array, size, recipe.interpolation, picture=picture)
     array = scale_intensity(array, recipe.intensity, volume.data.dtype)
     crop = _foreground(array) if recipe.crop_foreground else tuple(slice(0, n) for n in size)
     grid = Grid(volume.spatial_shape, order, flips, size, crop)
@@ -264,10 +278,7 @@ def _target_size(
 
 def _foreground(array: FloatArray) -> tuple[slice, ...]:
     """Return the box around everything above zero; the whole array if there is nothing."""
-    above = (array > 0).any(axis=0)
-    box = []
-    for axis in range(above.ndim):
-        others = tuple(other for other in range(above.ndim) if other != axis)
-        hits = np.flatnonzero(above.any(axis=others))
-        box.append(slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0, above.shape[axis]))
-    return tuple(box)
+    above = np.max(array, axis=0) > 0
+    boxes = ndimage.find_objects(above.astype(np.uint8), max_label=1)
+    box: tuple[slice, ...] | None = boxes[0]
+    return box or tuple(slice(0, n) for n in above.shape)

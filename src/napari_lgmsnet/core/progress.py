@@ -10,9 +10,7 @@ from napari_lgmsnet.core.types import Progress
 T = TypeVar("T")
 
 
-def run(
-    job: Generator[Progress, None, T], report: Callable[[Progress], object] | None = None
-) -> T:
+def run(job: Generator[Progress, None, T], report: Callable[[Progress], object] | None = None) -> T:
     """Run a job to its end and return its result.
 
     Parameters

@@ -61,8 +61,8 @@ class Recipe(BaseModel):
     size : tuple of int, optional
         The whole image is resized to this. Without it, the image is cut into windows.
     interpolation : str
-        ``bilinear`` (as OpenCV, no smoothing before shrinking), ``antialias`` (bilinear that smooths
-        when it shrinks), ``lanczos`` (as Pillow).
+        ``bilinear`` (as OpenCV, no smoothing before shrinking), ``antialias`` (bilinear that
+        smooths when it shrinks), ``lanczos`` (as Pillow).
     orientation : str, optional
         Axes of the network's input in anatomical terms, for volumes: ``RAS`` has the first axis
         run to the patient's right.
@@ -182,4 +182,6 @@ def recipe_named(name: str) -> Recipe:
     try:
         return RECIPES[name]
     except KeyError:
-        raise InputError(f'no recipe is called "{name}": choose one of {", ".join(RECIPES)}') from None
+        raise InputError(
+            f'no recipe is called "{name}": choose one of {", ".join(RECIPES)}'
+        ) from None

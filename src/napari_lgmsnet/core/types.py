@@ -65,7 +65,7 @@ class Volume:
     def __post_init__(self) -> None:
         if len(self.axes) != self.data.ndim:
             raise GeometryError(
-                f'"{self.name}" has {self.data.ndim} axes, but "{self.axes}" names {len(self.axes)}: '
+                f'"{self.name}" has {self.data.ndim} axes, "{self.axes}" names {len(self.axes)}: '
                 "name one letter for each axis"
             )
         if self.spatial_axes not in SPATIAL_AXES[1:]:

@@ -24,12 +24,14 @@ def test_new_file_appears_complete_and_alone(tmp_path: Path, overwrite: bool) ->
 def test_failure_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     target.write_bytes(b"old")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        atomic_path(target, overwrite=True) as temporary,
-    ):
-        temporary.write_bytes(b"half of the n")
-        raise KeyboardInterrupt
+
+    def stopped_by_the_person() -> None:
+        with atomic_path(target, overwrite=True) as temporary:
+            temporary.write_bytes(b"half of the n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_by_the_person()
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -61,9 +63,14 @@ def test_file_that_appears_meanwhile_is_not_replaced(
     if not hard_links:
         monkeypatch.setattr(Path, "hardlink_to", _no_hard_links)
     target = tmp_path / "a.bin"
-    with pytest.raises(InputError, match="exists already"), atomic_path(target) as temporary:
-        temporary.write_bytes(b"mine")
-        target.write_bytes(b"another program's")
+
+    def race() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"mine")
+            target.write_bytes(b"another program's")
+
+    with pytest.raises(InputError, match="exists already"):
+        race()
     assert target.read_bytes() == b"another program's"
     assert list(tmp_path.iterdir()) == [target]
 

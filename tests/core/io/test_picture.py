@@ -41,7 +41,8 @@ def test_read_and_write(tmp_path: Path, data: np.ndarray, axes: str) -> None:
 
 def test_black_and_white(tmp_path: Path) -> None:
     path = picture(GREY > 100, tmp_path / "a.png")
-    assert Image.open(path).mode == "1"
+    with Image.open(path) as stored:
+        assert stored.mode == "1"
     assert np.array_equal(read(path).data, np.where(GREY > 100, 255, 0))
     assert np.array_equal(read_labels(path).data, GREY > 100)
 
@@ -86,8 +87,8 @@ def test_orientation_is_kept_but_not_applied(tmp_path: Path) -> None:
     assert volume.spatial_shape == GREY.shape
     mask = volume.with_data(GREY // 100, "YX")
     write_labels(tmp_path / "mask.png", mask)
-    written = Image.open(tmp_path / "mask.png")
-    assert dict(written.getexif()) == {0x0112: 6}
+    with Image.open(tmp_path / "mask.png") as written:
+        assert dict(written.getexif()) == {0x0112: 6}
     assert np.array_equal(read_labels(tmp_path / "mask.png").data, GREY // 100)
 
 

@@ -98,11 +98,11 @@ def test_ome_of_others(tmp_path: Path) -> None:
         tmp_path / "a.ome.tif", numbers((2, 4, 5, 7)), ome=True, photometric="minisblack",
         metadata={"axes": "CZYX", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm",
                   "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm",
-                  "PhysicalSizeZ": 2.0, "PhysicalSizeZUnit": "nm"},
+                  "PhysicalSizeZ": 2000.0, "PhysicalSizeZUnit": "nm"},
     )  # fmt: skip
     volume = read(tmp_path / "a.ome.tif")
     assert volume.axes == "ZYXC"
-    assert volume.spacing == pytest.approx((2e-6, 0.5e-3, 0.25e-3))
+    assert volume.spacing == pytest.approx((2e-3, 0.5e-3, 0.25e-3))
 
 
 def test_white_is_zero(tmp_path: Path) -> None:

@@ -34,7 +34,10 @@ def test_answers_as_the_released_network(fixtures_folder: Path, name: str) -> No
     for i in range(count):
         with torch.inference_mode():
             logits = network(torch.from_numpy(answers[f"input_{i}"])).numpy()
-        for own, released in ((logits, answers[f"logits_{i}"]), (stage5[i], answers[f"stage5_{i}"])):
+        for own, released in (
+            (logits, answers[f"logits_{i}"]),
+            (stage5[i], answers[f"stage5_{i}"]),
+        ):
             assert np.abs(np.asarray(own) - released).max() <= 1e-3 * released.std()
 
 
@@ -60,7 +63,9 @@ def test_every_parameter_gets_a_gradient(dimensions: int) -> None:
     network = LGMSNet(small_architecture(dimensions, out_channels=2))
     network(torch.randn(2, 1, *(32,) * dimensions)).square().sum().backward()
     without = [
-        name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+        name
+        for name, p in network.named_parameters()
+        if p.grad is None or not p.grad.abs().sum() > 0
     ]
     # An instance norm removes what the bias of the convolution before it adds.
     assert all(name.endswith("bias") for name in without) if dimensions == 3 else not without

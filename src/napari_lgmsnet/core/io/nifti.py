@@ -13,7 +13,7 @@ import struct
 import zlib
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import nibabel
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
 from napari_lgmsnet.core.io.atomic import atomic_path, ending
+from napari_lgmsnet.core.io.damage import damaged
 from napari_lgmsnet.core.types import Volume, spacing_from_affine
 
 NAME = "a NIfTI file"
@@ -37,13 +38,14 @@ _MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 _GZIP = b"\x1f\x8b"
 _SCANNER = 1  # code of an affine to the scanner's coordinates
 _FLIP = np.array([-1.0, -1.0, 1.0, 1.0])
-_NIFTI2_SIZE = 540
+_FREE_TEXT = {"descrip", "aux_file", "db_name"}
+_LONGEST_HEADER = 540
+_CHUNK = 2**20
 
 
 def recognises(start: bytes) -> bool:
     """Tell whether a file that begins so is NIfTI-1, NIfTI-2 or compressed."""
-    magic = start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] in (b"n+2\0", b"ni2\0")
-    return magic or start.startswith(_GZIP)
+    return _is_nifti(start) or start.startswith(_GZIP)
 
 
 def read(path: Path) -> Volume:
@@ -61,27 +63,22 @@ def read(path: Path) -> Volume:
     Raises
     ------
     FileFormatError
-        If it is cut short, misnamed, or holds what an image cannot.
+        If it is damaged, cut short, or holds what an image cannot.
     """
-    _check_name(path)
     try:
-        image: Any = nibabel.load(path, mmap=False)
-        header = image.header
-        data = _scaled(image.dataobj)
+        with path.open("rb") as file:
+            data, header = _decode(file)
         affine = _affine_of(header)
     except MemoryError as error:
         raise FileFormatError(f'"{path}" does not fit into memory: crop it first') from error
     except _READ_ERRORS as error:
-        raise FileFormatError(
-            f'"{path}" cannot be read as NIfTI ({error}): it is damaged or cut short. Copy or '
-            "export it again"
-        ) from error
+        raise damaged(path, NAME, error) from error
     data, axes = _to_volume_order(data, path)
     if data.dtype.kind not in "iuf":
         raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
     source = MappingProxyType({"format": "nifti", "header": header.copy(), "path": path})
     spatial = sum(letter in "ZYX" for letter in axes)
-    name = path.name[: -len(ending(path))]
+    name = path.name[: len(path.name) - len(ending(path))]
     return Volume(data, axes, _of_dimension(affine, spatial), "mm", name, source)
 
 
@@ -96,13 +93,14 @@ def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
     header = volume.source["header"] if volume.source.get("format") == "nifti" else None
     stored = _to_file_order(volume, data, header)
     header = nibabel.Nifti1Header() if header is None else header.copy()
-    for field in ("descrip", "aux_file", "db_name"):
+    for field in _FREE_TEXT & set(header.keys()):
         header[field] = b""
     header["cal_min"] = header["cal_max"] = 0  # a display range for other intensities
     del header.extensions[:]
     try:
         header.set_data_dtype(stored.dtype)
-        header.set_data_shape(stored.shape)
+        if header.get_data_shape() != stored.shape:  # it also resets sizes of unused axes
+            header.set_data_shape(stored.shape)
     except HeaderDataError as error:
         raise InputError(
             f'NIfTI cannot hold "{volume.name}" ({data.dtype}, shape {data.shape}): convert it, '
@@ -110,7 +108,8 @@ def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
         ) from error
     if not np.array_equal(_of_dimension(_affine_of(header), volume.ndim_spatial), volume.affine):
         _set_affine(header, volume)
-    kind: Any = nibabel.Nifti2Image if header["sizeof_hdr"] == _NIFTI2_SIZE else nibabel.Nifti1Image
+    second = isinstance(header, nibabel.Nifti2Header)
+    kind: Any = nibabel.Nifti2Image if second else nibabel.Nifti1Image
     image = kind(stored, None, header)
     with atomic_path(path, overwrite) as temporary, temporary.open("wb") as file:
         if ending(path) == ".nii.gz":
@@ -125,16 +124,29 @@ def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
 write_labels = write
 
 
-def _check_name(path: Path) -> None:
-    """Refuse names that hide what the file is, as every other program would stumble too."""
-    with path.open("rb") as stream:
-        compressed = stream.read(2) == _GZIP
-    expected = ".nii.gz" if compressed else ".nii"
-    if ending(path) != expected:
-        state = "compressed" if compressed else "not compressed"
-        raise FileFormatError(
-            f'"{path}" should end in "{expected}", as its content is {state}: rename it'
-        )
+def _is_nifti(start: bytes) -> bool:
+    return start[344:348] == b"n+1\0" or _is_nifti2(start)
+
+
+def _is_nifti2(start: bytes) -> bool:
+    return start[4:8] == b"n+2\0"
+
+
+def _decode(file: BinaryIO) -> tuple[NDArray[Any], Any]:
+    """Return the data and the header of an opened file."""
+    compressed = file.read(2) == _GZIP
+    file.seek(0)
+    stream: Any = gzip.GzipFile(fileobj=file) if compressed else file
+    start = stream.read(_LONGEST_HEADER)
+    if not _is_nifti(start):
+        raise ValueError("what is compressed in it is something else")
+    stream.seek(0)
+    kind: Any = nibabel.Nifti2Image if _is_nifti2(start) else nibabel.Nifti1Image
+    image = kind.from_file_map(kind.make_file_map({"image": stream}), mmap=False)
+    data = _scaled(image.dataobj)
+    while stream.read(_CHUNK):  # the checksum comes last
+        pass
+    return data, image.header
 
 
 def _scaled(proxy: Any) -> NDArray[Any]:
@@ -146,7 +158,8 @@ def _scaled(proxy: Any) -> NDArray[Any]:
         return stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32) + int(intercept)
     if slope == 1 and intercept == 0:
         return stored.astype(stored.dtype.newbyteorder("="), copy=False)
-    return np.asarray(proxy.get_scaled(np.float32))
+    exact = stored.dtype.itemsize <= 2 or stored.dtype == np.float32
+    return np.asarray(proxy, dtype=np.float32 if exact else np.float64)
 
 
 def _to_volume_order(data: NDArray[Any], path: Path) -> tuple[NDArray[Any], str]:

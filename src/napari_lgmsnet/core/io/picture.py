@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
 from napari_lgmsnet.core.io.atomic import atomic_path
+from napari_lgmsnet.core.io.damage import damaged
 from napari_lgmsnet.core.types import Volume, affine_from_spacing
 
 NAME = "a PNG or JPEG picture"
@@ -130,10 +131,7 @@ def _open(path: Path) -> tuple[Image.Image, int]:
             f'"{path}" has too many pixels for a picture ({error}): convert it to TIFF'
         ) from error
     except _READ_ERRORS as error:
-        raise FileFormatError(
-            f'"{path}" cannot be read as {NAME} ({error}): it is damaged or cut short. Copy or '
-            "export it again"
-        ) from error
+        raise damaged(path, NAME, error) from error
 
 
 def _as_grey_or_colour(picture: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
 from napari_lgmsnet.core.io.atomic import atomic_path
+from napari_lgmsnet.core.io.damage import damaged
 from napari_lgmsnet.core.types import Units, Volume, affine_from_spacing
 
 NAME = "a TIFF file"
@@ -69,10 +70,7 @@ def read(path: Path) -> Volume:
                 f'"{path}" is compressed in a way that needs another package: install it by '
                 "`pip install imagecodecs`, or save the file without compression"
             ) from error
-        raise FileFormatError(
-            f'"{path}" cannot be read as TIFF ({error}): it is damaged or cut short. Copy or '
-            "export it again"
-        ) from error
+        raise damaged(path, NAME, error) from error
     data, axes = _to_volume_order(data, axes, path)
     spatial = [letter for letter in axes if letter in "ZYX"]
     known = all(spacing.get(letter, 0) > 0 for letter in spatial)

@@ -86,7 +86,9 @@ class LGMSNet(nn.Module):
         y = self.decoder3(torch.cat([skip2, self.up3(y)], dim=1))
         y = self.decoder2(torch.cat([skip1, self.up2(y)], dim=1))
         logits: Tensor = self.head(y)
-        return logits[(..., *(slice(n) for n in size))]
+        for axis, n in enumerate(size, start=2):
+            logits = logits.narrow(axis, 0, n)
+        return logits
 
 
 def pad_to_multiple(x: Tensor, multiple: int = MULTIPLE) -> Tensor:

@@ -14,7 +14,12 @@ from torch import Tensor
 from napari_lgmsnet.core.network.architecture import HEAD_CHANNELS, HEADS, Architecture
 
 WRAPPERS = ("module.", "backbone.")
-_GMS = {"encoder4.0": "encoder4", "encoder5.0": "encoder5", "Up_conv5": "decoder5", "Up_conv4.1": "decoder4"}
+_GMS = {
+    "encoder4.0": "encoder4",
+    "encoder5.0": "encoder5",
+    "Up_conv5": "decoder5",
+    "Up_conv4.1": "decoder4",
+}
 _FUSION = {"Up_conv4.0": "fusion4", "Up_conv3": "decoder3", "Up_conv2": "decoder2"}
 
 
@@ -120,14 +125,19 @@ def infer_architecture(state: Mapping[str, Tensor]) -> Architecture:
         return max(blocks)
 
     depths = (depth(1), depth(2), depth(3))
-    if state["encoder4.0.transformer.layers.0.0.to_qkv.weight"].shape[0] != 3 * HEADS * HEAD_CHANNELS:
+    if (
+        state["encoder4.0.transformer.layers.0.0.to_qkv.weight"].shape[0]
+        != 3 * HEADS * HEAD_CHANNELS
+    ):
         raise ValueError(f"attention must have {HEADS} heads of {HEAD_CHANNELS} channels")
 
     def width(key: str) -> int:
         return int(state[key].shape[0])
 
     def split(block: str) -> tuple[int, int]:
-        return width(f"{block}.transformer.layers.0.0.norm.weight"), width(f"{block}.conv_spilt.bn1.weight")
+        return width(f"{block}.transformer.layers.0.0.norm.weight"), width(
+            f"{block}.conv_spilt.bn1.weight"
+        )
 
     return Architecture(
         dimensions=2 if stem.ndim == 4 else 3,

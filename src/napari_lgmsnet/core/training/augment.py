@@ -59,7 +59,9 @@ def _plain(tensor: Any) -> Tensor:
 
 def _spatial(config: AugmentationConfig, size: tuple[int, ...]) -> list[Any]:
     dimensions = len(size)
-    transforms: list[Any] = [RandFlipd(KEYS, prob=0.5, spatial_axis=axis) for axis in config.flip_axes]
+    transforms: list[Any] = [
+        RandFlipd(KEYS, prob=0.5, spatial_axis=axis) for axis in config.flip_axes
+    ]
     if config.rotate_90:
         transforms.append(RandRotate90d(KEYS, prob=0.75, max_k=3))
     if config.rotate_degrees or config.scale or config.shear or config.shift:

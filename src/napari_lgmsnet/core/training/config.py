@@ -138,7 +138,11 @@ class TrainingConfig(_Frozen):
         """Return the description of the model that this run makes."""
         out_channels = 1 if len(self.classes) == 1 else len(self.classes) + 1
         architecture = Architecture.model_validate(
-            {"dimensions": self.recipe.dimensions, **self.architecture, "out_channels": out_channels}
+            {
+                "dimensions": self.recipe.dimensions,
+                **self.architecture,
+                "out_channels": out_channels,
+            }
         )
         return ModelInfo(
             name=self.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from napari_lgmsnet.core.errors import LGMSNetError, TrainingError
-from napari_lgmsnet.core.io import read
-from napari_lgmsnet.core.paths import split_suffix
+from napari_lgmsnet.core.io import read, read_labels
 from napari_lgmsnet.core.model import ModelInfo
+from napari_lgmsnet.core.paths import split_suffix
 from napari_lgmsnet.core.preprocess import prepare
 from napari_lgmsnet.core.training.config import DataConfig
 from napari_lgmsnet.core.types import Progress, Volume
+
 
 @dataclass(frozen=True)
 class CaseFiles:
@@ -124,9 +125,7 @@ def load_case(case: CaseFiles, config: DataConfig, info: ModelInfo) -> Case:
     TrainingError
         If image and mask do not fit each other or the classes.
     """
-    image, mask = read(case.image), read(case.mask)
-    if mask.has_channels:
-        mask = replace(mask, data=mask.data[..., 0], axes=mask.axes.removesuffix("C"))
+    image, mask = read(case.image), read_labels(case.mask)
     if image.spatial_shape != mask.spatial_shape:
         raise TrainingError(
             f"image and mask differ in size ({image.spatial_shape} and {mask.spatial_shape})"
@@ -151,7 +150,9 @@ def _prepare_mask(image: Volume, labels: np.ndarray, info: ModelInfo) -> Tensor:
     one_hot = np.stack([(labels == k) for k in range(count)], axis=-1).astype(np.float32)
     recipe = info.recipe.model_copy(
         update={
-            "intensity": info.recipe.intensity.model_copy(update={"kind": "range", "low": 0.0, "high": 1.0}),
+            "intensity": info.recipe.intensity.model_copy(
+                update={"kind": "range", "low": 0.0, "high": 1.0}
+            ),
             "colour": "rgb" if info.recipe.dimensions == 2 else "grey",
             "interpolation": "antialias",
             "crop_foreground": False,

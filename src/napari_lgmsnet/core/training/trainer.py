@@ -119,8 +119,11 @@ class Run:
         self.model = new_model(config.model_info(), config.seed)
         self.network: LGMSNet = self.model.network.to(device)
         if config.recipe.dimensions == 2:
-            self.network.to(memory_format=torch.channels_last)
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # as documented
         self.average = make_average(config, self.network)
+        averaged = self.average.module
+        assert isinstance(averaged, LGMSNet)
+        self.averaged = averaged
         self.loss = make_loss(config)
         self.optimiser = make_optimiser(config, self.network)
         self.steps = math.ceil(len(train_cases) / config.batch_size)
@@ -178,14 +181,16 @@ class Run:
 
     def _sample(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one varied training sample; seed, epoch and place determine it."""
-        seed = int(np.random.SeedSequence((self.config.seed, self.epoch, place)).generate_state(1)[0])
+        seed = int(
+            np.random.SeedSequence((self.config.seed, self.epoch, place)).generate_state(1)[0]
+        )
         case = self.train_cases[place]
         image, mask = random_window(case.image, case.mask, self.config.recipe.window, seed)
         return self.augmentation(image, mask, seed)
 
     def _validate(self) -> Generator[Progress, None, tuple[float, float]]:
         """Return mean Dice and IoU of the averaged weights over the validation cases."""
-        network = self.average.module.eval()
+        network = self.averaged.eval()
         recipe = self.config.recipe
         classes = len(self.model.info.classes)
         scores = []
@@ -205,9 +210,7 @@ class Run:
             return
         metrics = {"validation Dice while training": dice, "validation IoU while training": iou}
         info = self.model.info.model_copy(update={"metrics": metrics})
-        training = self.network.training
-        save(self.folder / BEST_FILE, Model(self.average.module, info), overwrite=True)
-        self.network.train(training)
+        save(self.folder / BEST_FILE, Model(self.averaged, info), overwrite=True)
         self.best = TrainingResult(self.folder / BEST_FILE, dice, iou, self.epoch + 1)
 
     def _store(self) -> None:

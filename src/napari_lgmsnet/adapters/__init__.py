@@ -1,0 +1,1 @@
+"""Between the core and napari: layers, workers, settings, files. No widgets."""

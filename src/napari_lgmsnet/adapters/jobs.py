@@ -1,0 +1,107 @@
+"""The jobs that widgets run in the background. Torch is loaded in them, when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_lgmsnet.adapters.layers import LayerImage
+from napari_lgmsnet.core.geometry import Box
+from napari_lgmsnet.core.recipes import recipe_named
+from napari_lgmsnet.core.types import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_lgmsnet.core.inference import Prediction
+    from napari_lgmsnet.core.model import Model
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint in memory.
+
+    Parameters
+    ----------
+    reference : str
+        Its file, or the name of one that ships.
+    model : Model
+        With its own recipe.
+    devices : tuple of str
+        What this machine can compute on, the best first.
+    """
+
+    reference: str
+    model: Model
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for when choosing Run.
+
+    Parameters
+    ----------
+    reference : str
+        A checkpoint's file, or the name of one that ships.
+    image : LayerImage
+    region : tuple of int or slice
+        Part of the image; one entry for each of its axes.
+    recipe : str
+        Name of a built-in recipe; empty for the checkpoint's own.
+    settings : mapping
+        As for :class:`~napari_lgmsnet.core.inference.PredictSettings`.
+    loaded : Loaded, optional
+        Used instead of reading the checkpoint again.
+    """
+
+    reference: str
+    image: LayerImage
+    region: Box
+    recipe: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    loaded: Loaded | None = None
+
+
+def load(reference: str) -> Generator[Progress, None, Loaded]:
+    """Load a checkpoint."""
+    yield Progress(0, 0, "reading the checkpoint")
+    from napari_lgmsnet.core import checkpoints, device
+
+    # The window stays responsive only if it has a core of its own.
+    device.set_thread_budget(spare=1)
+    return Loaded(reference, checkpoints.load(reference), device.available_devices())
+
+
+def segment(request: Request) -> Generator[Progress, None, tuple[Loaded, Prediction]]:
+    """Load the checkpoint if need be, read the part of the image, and predict."""
+    loaded = request.loaded
+    if loaded is None:
+        loaded = yield from load(request.reference)
+    from napari_lgmsnet.core import device, inference
+
+    device.set_thread_budget(spare=1)
+    settings = inference.make_settings(**request.settings)
+    model = loaded.model
+    if request.recipe:
+        model = model.with_recipe(recipe_named(request.recipe))
+    yield Progress(0, 0, "reading the image")
+    volume = request.image.read(request.region)
+    prediction = yield from inference.iterate(model, volume, settings)
+    return loaded, prediction
+
+
+def cut(prediction: Prediction, threshold: float) -> Generator[Progress, None, Prediction]:
+    """Cut the probabilities at another threshold."""
+    yield Progress(0, 0, "moving the threshold")
+    return prediction.at_threshold(threshold)
+
+
+def changed(
+    old: NDArray[np.integer[Any]], new: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.intp], ...]:
+    """Return the indices at which two label arrays differ."""
+    different: tuple[NDArray[np.intp], ...] = (old != new).nonzero()
+    return different

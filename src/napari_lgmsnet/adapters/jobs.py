@@ -12,9 +12,6 @@ from napari_lgmsnet.core.recipes import recipe_named
 from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_lgmsnet.core.inference import Prediction
     from napari_lgmsnet.core.model import Model
 
@@ -97,11 +94,3 @@ def cut(prediction: Prediction, threshold: float) -> Generator[Progress, None, P
     """Cut the probabilities at another threshold."""
     yield Progress(0, 0, "moving the threshold")
     return prediction.at_threshold(threshold)
-
-
-def changed(
-    old: NDArray[np.integer[Any]], new: NDArray[np.integer[Any]]
-) -> tuple[NDArray[np.intp], ...]:
-    """Return the indices at which two label arrays differ."""
-    different: tuple[NDArray[np.intp], ...] = (old != new).nonzero()
-    return different

@@ -60,7 +60,8 @@ def plan(
         mask = output if as_file else output / f"{stem}_mask{ending}"
         stem, ending = split_suffix(mask)
         ending = ".tif" if ending == ".png" else ending  # PNG has no floats
-        probability = mask.with_name(f"{stem}_probability{ending}") if probabilities else None
+        name = f"{stem.removesuffix('_mask')}_probability{ending}"
+        probability = mask.with_name(name) if probabilities else None
         jobs.append(Job(source, mask, probability, overwrite))
     targets = [path for job in jobs for path in (job.mask, job.probability) if path is not None]
     for path in targets:

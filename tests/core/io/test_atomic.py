@@ -112,8 +112,11 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     with atomic_path(tmp_path / "atomic") as temporary:
         temporary.write_bytes(b"new")
-    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "atomic")}
-    assert len(modes) == 1
+    with atomic_path(tmp_path / "replaced") as temporary:
+        temporary.unlink()
+        temporary.touch(0o600)
+    names = ("plain", "atomic", "replaced")
+    assert len({stat.S_IMODE((tmp_path / name).stat().st_mode) for name in names}) == 1
 
 
 @pytest.mark.parametrize(

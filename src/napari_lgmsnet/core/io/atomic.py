@@ -63,8 +63,11 @@ def atomic_path(target: str | Path, overwrite: bool = False) -> Iterator[Path]:
         raise InputError(
             f'cannot write into the folder "{final.parent}" ({error.strerror}): choose another one'
         ) from error
+    permissions = temporary.stat().st_mode
     try:
         yield temporary
+        # Some libraries put a file of their own in its place, closed to other people.
+        temporary.chmod(permissions)
         _flush(temporary)
         if overwrite:
             temporary.replace(final)

@@ -1,0 +1,58 @@
+"""The bundled samples: an image, and the reference that a mask can be compared with, hidden."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.resources import resource_folder
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.adapters.layers import LayerData
+
+
+def listed() -> dict[str, dict[str, Any]]:
+    """Return the samples that ship: name -> entry of sample_data/index.json."""
+    text = (resource_folder("sample_data") / "index.json").read_text(encoding="utf-8")
+    return {entry["name"]: entry for entry in json.loads(text)["samples"]}
+
+
+def open_sample(name: str) -> list[LayerData]:
+    """Return the layers of a sample.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    from napari_lgmsnet.adapters.layers import layer_data_of
+    from napari_lgmsnet.core.io import read, read_labels
+
+    samples = listed()
+    if name not in samples:
+        raise InputError(f'no sample is called "{name}": choose one of {", ".join(samples)}')
+    sample, folder = samples[name], resource_folder("sample_data")
+    images = layer_data_of(read(folder / sample["image"]))
+    layers = [(data, {**about, "name": name}, kind) for data, about, kind in images]
+    reference = read_labels(folder / sample["reference"])
+    [(data, about, _kind)] = layer_data_of(reference)
+    del about["rgb"]
+    hidden = {"name": f"{name} reference", "visible": False, "opacity": 0.5}
+    # Below the image, so that the image is the one that gets selected.
+    return [(data, {**about, **hidden}, "labels"), *layers]
+
+
+def colin27_hippocampus() -> list[LayerData]:
+    """Open a volume around the left hippocampus."""
+    return open_sample("colin27-hippocampus")
+
+
+def colin27_axial() -> list[LayerData]:
+    """Open an axial slice of a head."""
+    return open_sample("colin27-axial")
+
+
+def colin27_slices() -> list[LayerData]:
+    """Open a stack of axial slices of a head."""
+    return open_sample("colin27-slices")

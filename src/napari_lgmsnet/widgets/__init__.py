@@ -1,0 +1,1 @@
+"""What a person sees. Thin: read inputs, start a job, show the result."""

@@ -1,0 +1,291 @@
+"""The Segment widget: from a checkpoint and an image to a mask that can be painted."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_lgmsnet.adapters import jobs, regions
+from napari_lgmsnet.adapters.layers import LayerImage, geometry_of, image_of
+from napari_lgmsnet.adapters.results import Mask, Result, Results, is_result
+from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
+from napari_lgmsnet.adapters.workers import Background
+from napari_lgmsnet.core.catalogue import shipped
+from napari_lgmsnet.core.errors import CheckpointError, InputError, LGMSNetError
+from napari_lgmsnet.core.geometry import Box
+from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
+from napari_lgmsnet.widgets.layer_combo import LayerCombo
+from napari_lgmsnet.widgets.questions import Edits, ask_about_edits
+from napari_lgmsnet.widgets.run_bar import RunBar
+from napari_lgmsnet.widgets.segment_options import RECTANGLE, SLICE, SegmentOptions
+from napari_lgmsnet.widgets.text import duration, size_of
+from napari_lgmsnet.widgets.threshold import ThresholdSlider
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_lgmsnet.core.inference import Prediction
+
+NO_IMAGE = "Open an image first: File > Open File(s)…, or File > Open Sample > LGMSNet."
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What was asked for, until its result is there."""
+
+    image: Image
+    region: Box
+    accepted: Mask | None
+    """The mask with edits that the person agreed to lose."""
+    keep: bool
+    """Whether the edits there were go to a layer of their own."""
+
+
+class SegmentWidget(QWidget):
+    """Run a network over the image on screen.
+
+    Parameters
+    ----------
+    napari_viewer : napari Viewer
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._loaded: jobs.Loaded | None = None
+        self._run: _Run | None = None
+        self._job = Background()
+        self.results = Results(napari_viewer)
+        self.checkpoint = CheckpointBox()
+        self.images = LayerCombo(napari_viewer, _can_be_segmented)
+        self.image_line = QLabel()
+        self.image_line.setWordWrap(True)
+        self.threshold = ThresholdSlider(self.results, self._result)
+        self.bar = RunBar()
+        self._lay_out()
+        self._connect()
+        wanted = preferences().checkpoint
+        if wanted:
+            self.checkpoint.choose(wanted)
+        self._on_choice()
+
+    def run(self) -> None:
+        """Segment the chosen region of the chosen image."""
+        layer = self.images.layer()
+        if layer is None or not self.checkpoint.reference or self._job.running:
+            return
+        try:
+            image = image_of(layer)
+            region = self._region(layer, image)
+        except InputError as error:
+            self._on_failed(error)
+            return
+        accepted, keep = None, False
+        result, info = self._result(), self.checkpoint.info
+        # Other classes go to layers of their own in any case.
+        same = result is not None and (
+            info is None or info.classes == result.prediction.info.classes
+        )
+        if result is not None and same and result.edited(region):
+            answer = ask_about_edits(self, str(result.mask.name))
+            if answer is Edits.CANCEL:
+                return
+            accepted, keep = result.mask.data.copy(), answer is Edits.KEEP
+        self._run = _Run(layer, region, accepted, keep)
+        known = self._loaded
+        self._start(
+            jobs.segment(
+                jobs.Request(
+                    reference=self.checkpoint.reference,
+                    image=image,
+                    region=region,
+                    recipe=self.options.recipe_name,
+                    settings={**self.options.settings(), "threshold": self.threshold.value()},
+                    loaded=known if known and known.reference == self.checkpoint.reference else None,
+                )
+            )
+        )
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.addRow("&Image", self.images)
+        form.addRow(self.image_line)
+        form.addRow("&Checkpoint", self.checkpoint)
+        form.addRow(self.checkpoint.line)
+        self.options = SegmentOptions(form, self)
+        form.addRow("&Threshold", self.threshold)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.bar)
+        layout.addStretch(1)
+
+    def _connect(self) -> None:
+        self.images.changed.connect(self._on_choice)
+        self.checkpoint.changed.connect(self._on_choice)
+        self.options.draw_clicked.connect(self._draw)
+        self.bar.run_clicked.connect(self.run)
+        self.bar.cancel_clicked.connect(self._job.cancel)
+        self.threshold.cut.connect(self._on_cut)
+        self.threshold.failed.connect(self._on_failed)
+        self._job.progressed.connect(self.bar.show_progress)
+        self._job.returned.connect(self._on_returned)
+        self._job.failed.connect(self._on_failed)
+        self._job.stopped.connect(self._on_stopped)
+        # By then the parts of this widget are gone in Qt: only what is plain Python may be used.
+        leave = [self._job.abandon, self.threshold.job.abandon, self.images.leave]
+        self.destroyed.connect(lambda: [step() for step in leave])
+
+    def _result(self) -> Result | None:
+        layer = self.images.layer()
+        return None if layer is None else self.results.of(layer)
+
+    def _region(self, layer: Any, image: LayerImage) -> Box:
+        view = regions.view_of(layer, self._viewer.dims)
+        if self.options.scope == SLICE:
+            return regions.plane(image, view)
+        if self.options.scope != RECTANGLE:
+            return regions.whole(image, view)
+        shapes = self._shapes()
+        if shapes is None:
+            raise regions.nothing_drawn()
+        info = self.checkpoint.info
+        through = info is not None and info.architecture.dimensions == 3
+        return regions.drawn(image, view, shapes, all_slices=through)
+
+    def _shapes(self) -> Any:
+        """Return the selected Shapes layer, or the topmost one that has shapes."""
+        active = self._viewer.layers.selection.active
+        drawn = [one for one in self._viewer.layers if isinstance(one, Shapes) and len(one.data)]
+        return active if active in drawn else drawn[-1] if drawn else None
+
+    def _draw(self) -> None:
+        """Let the person drag a rectangle over the image."""
+        layer = self.images.layer()
+        if layer is None:
+            return
+        name = "region"
+        if name not in self._viewer.layers:
+            style = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 1}
+            shapes = Shapes(ndim=layer.ndim, name=name, **style, **geometry_of(layer))
+            self._viewer.add_layer(shapes)
+        shapes = self._viewer.layers[name]
+        self._viewer.layers.selection.active = shapes
+        shapes.mode = "add_rectangle"
+        self.bar.say("Drag a rectangle over the image, then run.")
+
+    def _on_choice(self) -> None:
+        """Bring everything in line with the chosen image and checkpoint."""
+        self.results.forget_missing()
+        layer, info = self.images.layer(), self.checkpoint.info
+        axes = 3
+        if layer is None:
+            self.image_line.setText(NO_IMAGE)
+        else:
+            try:
+                image = image_of(layer)
+                axes = len(image.spatial_shape)
+                self.image_line.setText(size_of(image))
+            except InputError as error:
+                self.image_line.setText(str(error))
+        self.options.suit(info, axes)
+        self.threshold.show_result(self._result())
+        reference = self.checkpoint.reference
+        if self.checkpoint.unread and not self._job.running:
+            # The authors' files say nothing in their header: reading them whole tells.
+            self._start(jobs.load(reference))
+        self._enable()
+
+    def _enable(self) -> None:
+        ready = self.images.layer() is not None and bool(self.checkpoint.reference)
+        self.bar.run.setEnabled(ready and not self._job.running)
+        self.bar.run.setToolTip(
+            "Make a mask" if ready else "Choose an image and a checkpoint first"
+        )
+
+    def _start(self, job: Any) -> None:
+        self.bar.begin()
+        self._job.start(job)
+        self._enable()
+
+    def _on_returned(self, answer: Any) -> None:
+        run, self._run = self._run, None
+        self.bar.end()
+        if run is None:
+            self._learn(answer)
+            self.bar.say("")
+        else:
+            loaded, prediction = answer
+            self._learn(loaded)
+            self._show(run, prediction)
+        self._on_choice()
+
+    def _learn(self, loaded: jobs.Loaded) -> None:
+        self._loaded = loaded
+        if loaded.reference not in shipped():
+            remember_checkpoint(loaded.reference)
+        self.options.offer_devices(loaded.devices)
+        self.checkpoint.learn(loaded.reference, loaded.model.info, loaded.model.describe())
+
+    def _show(self, run: _Run, prediction: Prediction) -> None:
+        if run.image not in self._viewer.layers:
+            self.bar.say("The image was closed in the meantime: its mask was dropped.")
+            return
+        result = self.results.suits(run.image, prediction)
+        keep = run.keep
+        if result is not None and result.edited(run.region, run.accepted):
+            # Painted while the network ran.
+            answer = ask_about_edits(self, str(result.mask.name))
+            if answer is Edits.CANCEL:
+                self.bar.say("Your mask was left as it is.")
+                return
+            keep = answer is Edits.KEEP
+        if result is not None and keep:
+            self.results.set_aside(result)
+        result = self.results.show(run.image, run.region, prediction)
+        self.bar.say(
+            f'"{result.mask.name}" made with {prediction.info.name} in '
+            f"{duration(prediction.seconds)} on {prediction.device}. Paint in it to correct.",
+            detail=prediction.describe(),
+        )
+        for note in prediction.notes:
+            self.bar.say(f"{self.bar.line.text()} Note: {note}.", detail=prediction.describe())
+
+    def _on_cut(self, result: Result) -> None:
+        threshold = result.prediction.settings.threshold
+        self.bar.say(
+            f'"{result.mask.name}" cut at {threshold:.2f}.', detail=result.prediction.describe()
+        )
+
+    def _on_failed(self, error: Exception) -> None:
+        self._run = None
+        self.bar.end()
+        if isinstance(error, CheckpointError):
+            self.checkpoint.refuse()
+        if isinstance(error, LGMSNetError):
+            self.bar.complain(str(error))
+        else:
+            logging.getLogger(__name__).error("the job failed", exc_info=error)
+            self.bar.complain(
+                f"Something unexpected went wrong ({type(error).__name__}: {error}). Nothing was "
+                "changed: try another checkpoint or region, or report this.",
+                detail="".join(traceback.format_exception(error)),
+            )
+        self._enable()
+
+    def _on_stopped(self) -> None:
+        self._run = None
+        self.bar.end()
+        self._enable()
+        self.bar.say("Stopped; nothing was changed.")
+
+
+def _can_be_segmented(layer: Any) -> bool:
+    return isinstance(layer, Image) and not is_result(layer)

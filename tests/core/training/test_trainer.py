@@ -1,0 +1,242 @@
+"""Training: it learns, resumes exactly after a kill, and refuses bad data before it starts."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_lgmsnet.core.checkpoints import load
+from napari_lgmsnet.core.errors import TrainingError
+from napari_lgmsnet.core.progress import run
+from napari_lgmsnet.core.training.augment import Augmentation
+from napari_lgmsnet.core.training.config import (
+    AugmentationConfig,
+    TrainingConfig,
+    read_training_config,
+)
+from napari_lgmsnet.core.training.trainer import random_window, train
+
+CONFIG = """
+name = "squares"
+classes = ["square"]
+epochs = {epochs}
+batch_size = 4
+learning_rate = 0.01
+average_decay = 0.8
+
+[architecture]
+in_channels = 1
+dims = [4, 8, 8, 8, 8]
+splits = [[6, 2], [6, 2], [6, 2], [6, 2]]
+
+[recipe]
+name = "small"
+title = "small"
+dimensions = 2
+size = [32, 32]
+window = [32, 32]
+intensity = {{ kind = "zscore" }}
+
+[data]
+foreground_above = 127
+
+[augmentation]
+flip_axes = [0, 1]
+rotate_90 = true
+rotate_degrees = 10
+brightness = 0.1
+"""
+
+
+def write_squares(folder: Path, count: int = 20) -> None:
+    """Write noisy pictures of a bright square each, and its mask."""
+    generator = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for i in range(count):
+        mask = np.zeros((40, 48), dtype=np.uint8)
+        y, x = generator.integers(2, 24, 2)
+        mask[y : y + 12, x : x + 12] = 255
+        image = 40 + mask // 2 + generator.integers(0, 40, mask.shape)
+        Image.fromarray(image.astype(np.uint8)).save(folder / "images" / f"case {i} (a).png")
+        Image.fromarray(mask).save(folder / "masks" / f"case {i} (a).png")
+    names = [f"case {i} (a)" for i in range(count)]
+    (folder / "train.txt").write_text("\n".join(names[4:]) + "\n")
+    (folder / "val.txt").write_text("\n".join(names[:4]) + "\n")
+
+
+def read_config(folder: Path, epochs: int) -> TrainingConfig:
+    path = folder / "config.toml"
+    path.write_text(CONFIG.format(epochs=epochs))
+    return read_training_config(path)
+
+
+def log_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_it_learns_and_the_best_weights_are_kept(tmp_path: Path) -> None:
+    write_squares(tmp_path / "data")
+    result = run(train(read_config(tmp_path, 12), tmp_path / "data", tmp_path / "run"))
+    rows = log_of(tmp_path / "run")
+    assert len(rows) == 12
+    assert float(rows[-1]["loss"]) < 0.6 * float(rows[0]["loss"])
+    assert result.dice > 0.8
+    assert result.dice == pytest.approx(max(float(row["dice"]) for row in rows), rel=1e-4)
+    model = load(result.checkpoint)
+    assert model.info.training["epochs"] == 12
+    assert model.info.classes[1].name == "square"
+
+
+def test_shuffled_masks_do_not_train(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data)
+    masks = sorted((data / "masks").iterdir())
+    contents = [path.read_bytes() for path in masks]
+    for path, content in zip(masks, contents[7:] + contents[:7], strict=True):
+        path.write_bytes(content)
+    result = run(train(read_config(tmp_path, 12), data, tmp_path / "run"))
+    assert result.dice < 0.6
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    write_squares(tmp_path / "data")
+    config = read_config(tmp_path, 5)
+    run(train(config, tmp_path / "data", tmp_path / "whole"))
+
+    command = [sys.executable, "-m", "napari_lgmsnet", "train", str(tmp_path / "config.toml")]
+    command += ["--data", str(tmp_path / "data"), "--run", str(tmp_path / "killed"), "--quiet"]
+    process = subprocess.Popen(command)
+    log = tmp_path / "killed" / "log.csv"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and len(log.read_text().splitlines()) > 2):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    state = torch.load(tmp_path / "killed" / "last.pt", weights_only=True)
+    assert state["epoch"] < 5
+
+    run(train(config, tmp_path / "data", tmp_path / "killed"))
+    assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
+    ends = [load(tmp_path / name / "best.safetensors").network for name in ("killed", "whole")]
+    states = [network.state_dict() for network in ends]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_another_configuration_needs_another_folder(tmp_path: Path) -> None:
+    write_squares(tmp_path / "data", 8)
+    run(train(read_config(tmp_path, 1), tmp_path / "data", tmp_path / "run"))
+    with pytest.raises(TrainingError, match="other settings"):
+        run(train(read_config(tmp_path, 2), tmp_path / "data", tmp_path / "run"))
+
+
+def test_every_bad_pair_is_listed_before_training_starts(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 10)
+    (data / "masks" / "case 5 (a).png").unlink()
+    (data / "images" / "case 6 (a).png").unlink()
+    with pytest.raises(TrainingError) as caught:
+        run(train(read_config(tmp_path, 1), data, tmp_path / "run"))
+    assert '"case 5 (a)" has no mask' in str(caught.value)
+    assert '"case 6 (a)" has no image' in str(caught.value)
+
+
+def test_masks_of_another_size_or_with_unknown_values_are_listed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 10)
+    Image.fromarray(np.zeros((5, 5), np.uint8)).save(data / "masks" / "case 5 (a).png")
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(epochs=1).replace("foreground_above = 127", ""))
+    with pytest.raises(TrainingError) as caught:
+        run(train(read_training_config(path), data, tmp_path / "run"))
+    assert "differ in size" in str(caught.value)
+    assert "foreground_above = 127" in str(caught.value)
+
+
+def test_a_validation_case_among_the_training_cases_is_an_error(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 8)
+    (data / "val.txt").write_text("case 5 (a)\n")
+    with pytest.raises(TrainingError, match="both trained on and validated on"):
+        run(train(read_config(tmp_path, 1), data, tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("epochs = 0", "epochs"),
+        ("unknown = 1", "unknown"),
+        ('recipe = "nonsense"', "nonsense"),
+        ("not toml", "TOML"),
+    ],
+)
+def test_bad_configurations_are_said(tmp_path: Path, change: str, message: str) -> None:
+    path = tmp_path / "config.toml"
+    text = CONFIG.format(epochs=1)
+    key = change.split(" ", maxsplit=1)[0]
+    kept = [line for line in text.splitlines() if not line.startswith(f"{key} ")]
+    if key == "recipe":
+        start, end = kept.index("[recipe]"), kept.index("[data]")
+        kept = kept[:start] + kept[end:]
+    path.write_text("\n".join([change, *kept]))
+    with pytest.raises(Exception, match=message) as caught:
+        read_training_config(path)
+    assert "nonsense" in change or isinstance(caught.value, TrainingError)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_augmentation_is_determined_by_its_seed(dimensions: int) -> None:
+    config = AugmentationConfig(
+        flip_axes=tuple(range(dimensions)),
+        rotate_90=dimensions == 2,
+        rotate_degrees=20,
+        scale=0.2,
+        shear=0.1,
+        shift=0.1,
+        brightness=0.2,
+        contrast=0.2,
+        gamma=0.3,
+        noise=0.1,
+        blur=1.0,
+        bias_field=0.2,
+    )
+    size = (32,) * dimensions
+    augmentation = Augmentation(config, size)
+    image = torch.randn(1, *size)
+    mask = (torch.rand(1, *size) > 0.7).to(torch.uint8) * 2
+    first, second = augmentation(image, mask, 5), augmentation(image, mask, 5)
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert not torch.equal(first[0], augmentation(image, mask, 6)[0])
+    assert first[0].shape == image.shape
+    assert set(first[1].unique().tolist()) <= {0, 2}
+
+
+def test_image_and_mask_move_together() -> None:
+    config = AugmentationConfig(flip_axes=(0, 1), rotate_90=True, rotate_degrees=20, scale=0.2)
+    mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    mask[:, 20:44, 26:40] = 1
+    for seed in range(10):
+        image, moved = Augmentation(config, (64, 64))(mask.float(), mask, seed)
+        assert ((image > 0.5) != (moved > 0)).float().mean() < 0.01
+
+
+def test_windows_hold_image_and_mask_of_the_same_place() -> None:
+    image = torch.arange(40.0 * 20).view(1, 40, 20)
+    mask = (image % 251).to(torch.uint8)
+    for seed in range(5):
+        window, cut = random_window(image, mask, (32, 32), seed)
+        assert window.shape == cut.shape == (1, 32, 32)
+        assert torch.equal((window % 251).to(torch.uint8), cut)

@@ -220,7 +220,8 @@ def deform(head: Head, rng: np.random.Generator) -> Head:
 def to_bytes(image: FloatArray, percentile: float) -> NDArray[np.uint8]:
     """Scale intensities so that the percentile becomes 255."""
     scaled = np.clip(image / np.percentile(image, percentile), 0, 1) * 255
-    return np.round(scaled).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.round(scaled).astype(np.uint8)
+    return rounded
 
 
 def frame(head: BoolArray, rng: np.random.Generator) -> tuple[slice, slice, NDArray[np.int64]]:
@@ -249,7 +250,7 @@ def cut(
 ) -> None:
     """Write training slices of one head across one axis (0 sagittal, 1 coronal, 2 axial)."""
     image = to_bytes(head.image, float(rng.uniform(99.0, 99.9)))
-    silhouette = upright((image > 20).any(axis=axis), axis)
+    silhouette = upright(image.max(axis=axis) > 20, axis)
     rows, columns, margins = frame(silhouette, rng)
     for index in range(int(rng.integers(0, step)), image.shape[axis], step):
         if axis == 2 and held_out(index, GAP):

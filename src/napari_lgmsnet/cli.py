@@ -120,9 +120,12 @@ def train(
     device: Device = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the file's.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="All cores without it.")] = None,
+    parent: Annotated[
+        str | None, typer.Option("--from", help="Checkpoint whose weights are the start.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network from scratch; the same command goes on after an interruption.
+    """Train a network; the same command goes on after an interruption.
 
     Example: napari-lgmsnet train polyp-2d.toml --data PolypGen --run runs/polyp-2d
     """
@@ -134,7 +137,9 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     settings = read_training_config(config, epochs=epochs)
-    result = _show(start(settings, data, run, device=device), settings.name, quiet)
+    origin = _load(parent, None) if parent else None
+    job = start(settings, data, run, device=device, parent=origin)
+    result = _show(job, settings.name, quiet)
     typer.echo(
         f"{result.checkpoint}: Dice {result.dice:.4f}, IoU {result.iou:.4f} on the validation "
         f"cases, reached in epoch {result.epoch}"

@@ -75,6 +75,20 @@ def test_labels_follow_the_image_when_it_is_turned() -> None:
     np.testing.assert_allclose(back, straight.probabilities[0], atol=1e-6)
 
 
+def test_a_2d_network_sees_the_same_slices_however_a_volume_is_stored() -> None:
+    model = small_model(2, size=(32, 32), orientation="SPL")
+    data = GENERATOR.normal(size=(3, 40, 36)).astype(np.float32)
+    straight = predict(model, Volume(data, "ZYX", np.eye(4), "mm"))
+    slices = [predict(model, image).labels for image in data]
+    np.testing.assert_array_equal(straight.labels, np.stack(slices))
+    # The same head with x first and y backwards: stored[x, y, z] = data[z, 39 - y, x].
+    stored = np.flip(data.transpose(2, 1, 0), axis=1)
+    affine = np.array([[0, 0, 1, 0], [0, -1, 0, 39], [1, 0, 0, 0], [0, 0, 0, 1.0]])
+    turned = predict(model, Volume(stored, "ZYX", affine, "mm"))
+    back = np.flip(turned.labels, axis=1).transpose(2, 1, 0)
+    np.testing.assert_array_equal(back, straight.labels)
+
+
 def test_a_bare_volume_is_taken_in_the_recipes_orientation() -> None:
     data = GENERATOR.normal(size=(20, 30, 40)).astype(np.float32)
     with_orientation = predict(small_model(3, orientation="RAS"), data)

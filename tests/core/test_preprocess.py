@@ -164,7 +164,7 @@ def test_nan_and_constant_images_stay_finite() -> None:
     [
         {"window": (32,)},
         {"window": (48, 64)},
-        {"orientation": "RAS"},
+        {"spacing": (1.0, 1.0, 1.0)},
         {"intensity": {"kind": "range", "low": 1.0, "high": 1.0}},
         {"overlap": 1.0},
         {"unknown": 1},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.settings import get_plugin_settings
+from npe2 import PluginManager
 from pydantic import BaseModel, ConfigDict
 
 PLUGIN = "napari-lgmsnet"
@@ -75,7 +76,7 @@ def remember_checkpoint(file: str) -> None:
 
 def _stored() -> Any:
     """Return napari's settings of this plugin, or None if napari does not know it."""
-    try:
-        return get_plugin_settings(PLUGIN)
-    except KeyError:
+    # Asked first, because napari searches for plugins anew each time it finds none with settings.
+    if PLUGIN not in PluginManager.instance() or PluginManager.instance().is_disabled(PLUGIN):
         return None
+    return get_plugin_settings(PLUGIN)

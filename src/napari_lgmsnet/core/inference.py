@@ -20,7 +20,7 @@ from napari_lgmsnet.core.errors import InputError, OutOfMemoryError
 from napari_lgmsnet.core.model import Model, ModelInfo
 from napari_lgmsnet.core.network.architecture import MULTIPLE
 from napari_lgmsnet.core.postprocess import labels_from_probabilities, probabilities_from_logits
-from napari_lgmsnet.core.preprocess import prepare
+from napari_lgmsnet.core.preprocess import prepare, turn
 from napari_lgmsnet.core.types import Progress, Volume
 from napari_lgmsnet.core.windows import slide
 
@@ -194,8 +194,8 @@ def iterate(
     ----------
     model : Model
     volume : Volume
-        ``YX`` or ``ZYX`` with or without ``C``. A 2D network takes a volume slice by slice along
-        its first axis.
+        ``YX`` or ``ZYX`` with or without ``C``. A 2D network takes a volume slice by slice, cut
+        as the recipe's orientation says, or along its first axis.
     settings : PredictSettings
 
     Yields
@@ -261,18 +261,19 @@ def _logits(
             f'"{model.info.name}" works on volumes, "{volume.name}" is an image: choose a volume, '
             "or a 2D checkpoint"
         )
-    count = volume.spatial_shape[0]
+    turned, grid = turn(volume, model.info.recipe.orientation)
+    count = turned.spatial_shape[0]
     # Filled in place: a list of slices, stacked at the end, would need twice the memory.
     whole = torch.empty(0)
-    for done, piece in enumerate(slices_of(volume)):
+    for done, piece in enumerate(slices_of(turned)):
         yield Progress(done, count, f"slice {done + 1} of {count}")
         logits = yield from _renamed(
             _logits_of_one(model, piece, settings, window, device), done, count
         )
         if done == 0:
-            whole = torch.empty((logits.shape[0], *volume.spatial_shape))
+            whole = torch.empty((logits.shape[0], *turned.spatial_shape))
         whole[:, done] = logits
-    return whole
+    return grid.restore(whole)
 
 
 def _renamed(
@@ -339,7 +340,7 @@ def volume_from_array(
     axes = axes or guess_axes(array.shape, info)
     volume = Volume.from_array(array, axes, spacing)
     orientation = info.recipe.orientation
-    if info.recipe.dimensions == 2 or orientation is None:
+    if volume.ndim_spatial == 2 or orientation is None:
         return volume
     affine = np.zeros((4, 4))
     affine[3, 3] = 1.0

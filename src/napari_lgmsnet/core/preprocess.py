@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nibabel as nib
@@ -62,7 +62,7 @@ def channels_first(volume: Volume, recipe: Recipe, in_channels: int) -> FloatArr
         )
     if recipe.colour == "bgr":
         data = data[::-1]
-    array = np.ascontiguousarray(data, dtype=np.float32)
+    array = np.array(data, dtype=np.float32, order="C")  # torch takes no negative strides
     if data.dtype.kind == "f" and not np.isfinite(array).all():
         array = np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
     return array
@@ -201,16 +201,44 @@ def orientation_of(volume: Volume) -> NDArray[np.float64]:
     return orientation
 
 
-def _axes_for(volume: Volume, orientation: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return order and flips that bring the volume's axes into an anatomical orientation."""
+def turn(volume: Volume, orientation: str | None) -> tuple[Volume, Grid]:
+    """Bring a volume's axes into an anatomical orientation; no voxel is interpolated.
+
+    Parameters
+    ----------
+    volume : Volume
+        Images, and volumes if ``orientation`` is None, stay as they are.
+    orientation : str, optional
+        As in :class:`Recipe`.
+
+    Returns
+    -------
+    volume : Volume
+        The same voxels at the same places in the world.
+    grid : Grid
+        The way back.
+    """
     count = volume.ndim_spatial
-    if orientation is None or count != 3:
-        return tuple(range(count)), ()
-    target = nib.orientations.axcodes2ornt(orientation)
-    transform = nib.orientations.ornt_transform(orientation_of(volume), target)
-    order = tuple(int(axis) for axis in np.argsort(transform[:, 0]))
-    flips = tuple(place for place, axis in enumerate(order) if transform[axis, 1] < 0)
-    return order, flips
+    order, flips = tuple(range(count)), ()
+    if orientation is not None and count == 3:
+        target = nib.orientations.axcodes2ornt(orientation)
+        transform = nib.orientations.ornt_transform(orientation_of(volume), target)
+        order = tuple(int(axis) for axis in np.argsort(transform[:, 0]))
+        flips = tuple(place for place, axis in enumerate(order) if transform[axis, 1] < 0)
+    shape = tuple(volume.spatial_shape[axis] for axis in order)
+    grid = Grid(volume.spatial_shape, order, flips, shape, tuple(slice(0, n) for n in shape))
+    if order == tuple(range(count)) and not flips:
+        return volume, grid
+    to_old = np.zeros((count + 1, count + 1))
+    to_old[-1, -1] = 1.0
+    for place, axis in enumerate(order):
+        backwards = place in flips
+        to_old[axis, place] = -1.0 if backwards else 1.0
+        to_old[axis, -1] = shape[place] - 1 if backwards else 0.0
+    lead = int(volume.axes.startswith("T"))
+    axes = [*range(lead), *(axis + lead for axis in order), *range(lead + count, len(volume.axes))]
+    data = np.flip(volume.data.transpose(axes), tuple(place + lead for place in flips))
+    return replace(volume, data=data, affine=volume.affine @ to_old), grid
 
 
 def prepare(
@@ -245,35 +273,25 @@ def prepare(
             f'the checkpoint works on {recipe.dimensions}D, "{volume.name}" has '
             f"{volume.ndim_spatial} spatial axes: choose a slice, or another checkpoint"
         )
-    array = channels_first(volume, recipe, in_channels)
-    order, flips = _axes_for(volume, recipe.orientation)
-    array = array.transpose(0, *(axis + 1 for axis in order))
-    if flips:
-        array = np.flip(array, tuple(axis + 1 for axis in flips))
-    array = array.copy()  # contiguous, as torch needs it
-    size = _target_size(volume, recipe, order, whole=whole)
+    turned, grid = turn(volume, recipe.orientation)
+    array = channels_first(turned, recipe, in_channels)
+    size = _target_size(turned, recipe, whole=whole)
     # The authors' 3D code resamples first and clips then; in 2D it resizes 8-bit pictures.
     picture = recipe.dimensions == 2 and volume.data.dtype == np.uint8
     array = resize(array, size, recipe.interpolation, picture=picture)
     array = scale_intensity(array, recipe.intensity, volume.data.dtype)
     crop = _foreground(array) if recipe.crop_foreground else tuple(slice(0, n) for n in size)
-    grid = Grid(volume.spatial_shape, order, flips, size, crop)
-    return np.ascontiguousarray(array[(slice(None), *crop)]), grid
+    cropped = np.ascontiguousarray(array[(slice(None), *crop)])
+    return cropped, replace(grid, resampled=size, crop=crop)
 
 
-def _target_size(
-    volume: Volume, recipe: Recipe, order: tuple[int, ...], *, whole: bool
-) -> tuple[int, ...]:
-    shape = tuple(volume.spatial_shape[axis] for axis in order)
+def _target_size(volume: Volume, recipe: Recipe, *, whole: bool) -> tuple[int, ...]:
     if recipe.size is not None and whole:
         return recipe.size
     if recipe.spacing is None or volume.units == "pixel":
-        return shape
-    spacing = (volume.spacing[axis] for axis in order)
-    return tuple(
-        max(1, round(n * own / wanted))
-        for n, own, wanted in zip(shape, spacing, recipe.spacing, strict=True)
-    )
+        return volume.spatial_shape
+    pairs = zip(volume.spatial_shape, volume.spacing, recipe.spacing, strict=True)
+    return tuple(max(1, round(n * own / wanted)) for n, own, wanted in pairs)
 
 
 def _foreground(array: FloatArray) -> tuple[slice, ...]:

@@ -64,8 +64,9 @@ class Recipe(BaseModel):
         ``bilinear`` (as OpenCV, no smoothing before shrinking), ``antialias`` (bilinear that
         smooths when it shrinks), ``lanczos`` (as Pillow).
     orientation : str, optional
-        Axes of the network's input in anatomical terms, for volumes: ``RAS`` has the first axis
-        run to the patient's right.
+        Axes in anatomical terms: ``RAS`` has the first axis run to the patient's right. For
+        images it says how a volume is cut: ``SPL`` gives axial slices with the front at the top
+        and the patient's right at the left. Without it, a volume is taken as it is stored.
     spacing : tuple of float, optional
         Voxel size in mm to which a volume is resampled, in the order of ``orientation``.
     crop_foreground : bool
@@ -98,8 +99,8 @@ class Recipe(BaseModel):
             raise ValueError(f"window {self.window} must have {self.dimensions} sizes")
         if any(n < MULTIPLE or n % MULTIPLE for n in self.window):
             raise ValueError(f"window {self.window}: every size is a multiple of {MULTIPLE}")
-        if self.dimensions == 2 and (self.orientation or self.spacing or self.crop_foreground):
-            raise ValueError("orientation, spacing and crop_foreground are for volumes")
+        if self.dimensions == 2 and (self.spacing or self.crop_foreground):
+            raise ValueError("spacing and crop_foreground are for volumes")
         if self.dimensions == 3 and (self.size or self.colour != "grey"):
             raise ValueError("size and colour are for images")
         axes = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}

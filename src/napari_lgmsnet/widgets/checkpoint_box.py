@@ -58,7 +58,10 @@ class CheckpointBox(QWidget):
         self.setFocusProxy(self.combo)
         for reference in (*shipped(), *recent_checkpoints()):
             self._add(reference)
-        self.combo.currentIndexChanged.connect(self._on_chosen)
+        # A file that first has to be read whole is read when a person asks for it.
+        known = (place for place in range(self.combo.count()) if self._info_at(place))
+        self.combo.setCurrentIndex(next(known, -1))
+        self.combo.currentIndexChanged.connect(lambda _index: self._on_chosen())
         self._describe()
 
     @property
@@ -81,7 +84,9 @@ class CheckpointBox(QWidget):
         """Choose a checkpoint, which joins the list if it is new."""
         self._refused.discard(reference)
         index = self.combo.findData(reference)
-        self.combo.setCurrentIndex(self._add(reference) if index < 0 else index)
+        with QSignalBlocker(self.combo):
+            self.combo.setCurrentIndex(self._add(reference) if index < 0 else index)
+        self._on_chosen()
 
     def learn(self, reference: str, info: ModelInfo, description: str) -> None:
         """Take in what loading a checkpoint has told."""
@@ -99,13 +104,13 @@ class CheckpointBox(QWidget):
 
     def _add(self, reference: str) -> int:
         info = self._known[reference] = peek(reference)
-        with QSignalBlocker(self.combo):
-            self.combo.addItem(checkpoint_name(reference, info), reference)
-            index = self.combo.count() - 1
-            self.combo.setItemData(index, reference, Qt.ItemDataRole.ToolTipRole)
-            if index == 0:
-                self.combo.setCurrentIndex(-1 if info is None else 0)
+        self.combo.addItem(checkpoint_name(reference, info), reference)
+        index = self.combo.count() - 1
+        self.combo.setItemData(index, reference, Qt.ItemDataRole.ToolTipRole)
         return index
+
+    def _info_at(self, index: int) -> ModelInfo | None:
+        return self._known.get(str(self.combo.itemData(index)))
 
     def _describe(self) -> None:
         info = self.info

@@ -62,7 +62,9 @@ class LayerCombo(QComboBox):
 
     def choose(self, layer: Layer) -> None:
         """Choose a layer, if it is in the list."""
-        self.setCurrentIndex(self._index_of(layer.unique_id))
+        index = self._index_of(layer.unique_id)
+        if index >= 0:
+            self.setCurrentIndex(index)
 
     def leave(self) -> None:
         """Stop following the viewer. May be called when Qt has deleted this already."""
@@ -70,8 +72,7 @@ class LayerCombo(QComboBox):
             event.disconnect(slot)
 
     def _index_of(self, wanted: Any) -> int:
-        found = (i for i in range(self.count()) if self.itemData(i) == wanted)
-        return next(found, self.currentIndex())
+        return next((i for i in range(self.count()) if self.itemData(i) == wanted), -1)
 
     def _refill(self, _event: Any = None) -> None:
         before = self.currentData(Qt.ItemDataRole.UserRole)
@@ -81,7 +82,8 @@ class LayerCombo(QComboBox):
             for layer in reversed(self._viewer.layers):
                 if self._accept(layer):
                     self.addItem(str(layer.name), layer.unique_id)
-            self.setCurrentIndex(self._index_of(before) if self.count() else -1)
+            if self.count():
+                self.setCurrentIndex(max(0, self._index_of(before)))
         self.setEnabled(self.count() > 0)
         self.changed.emit()
 

@@ -75,6 +75,11 @@ class SegmentWidget(QWidget):
             self.checkpoint.choose(wanted)
         self._on_choice()
 
+    @property
+    def busy(self) -> bool:
+        """Return whether a checkpoint is being read or a network runs."""
+        return self._job.running
+
     def run(self) -> None:
         """Segment the chosen region of the chosen image."""
         layer = self.images.layer()

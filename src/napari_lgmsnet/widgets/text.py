@@ -46,5 +46,8 @@ def checkpoint_line(info: ModelInfo) -> str:
         for one in info.classes[1:]
     ]
     shown = classes[:6] + ([f"… {len(classes)} classes"] if len(classes) > 6 else [])
-    kind = "2D, images and slices" if info.architecture.dimensions == 2 else "3D, volumes"
-    return f"{kind} · {', '.join(shown)}<br>Licence: {html.escape(info.licence)}"
+    kind = "2D, for images and slices" if info.architecture.dimensions == 2 else "3D, for volumes"
+    return (
+        f"<b>{html.escape(info.title or info.name)}</b> ({kind})<br>{', '.join(shown)}<br>"
+        f"Licence: {html.escape(info.licence)}"
+    )

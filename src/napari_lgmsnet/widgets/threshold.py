@@ -71,6 +71,11 @@ class ThresholdSlider(QLabeledDoubleSlider):  # type: ignore[misc]  # superqt's 
         self.job.returned.connect(self._on_cut)
         self.job.failed.connect(self._on_failed)
 
+    @property
+    def waiting(self) -> bool:
+        """Return whether a move of the slider has not been looked at yet."""
+        return self._timer.isActive()
+
     def show_result(self, result: Result | None) -> None:
         """Show at which threshold a result is cut."""
         if result is not None:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from napari_lgmsnet.core.checkpoints import save
 from napari_lgmsnet.core.device import autocast, choose_device
 from napari_lgmsnet.core.errors import TrainingError
+from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.io.atomic import atomic_path
 from napari_lgmsnet.core.metrics import dice_per_class, iou_from_dice
 from napari_lgmsnet.core.model import Model, new_model
@@ -63,7 +64,12 @@ class TrainingResult:
 
 
 def train(
-    config: TrainingConfig, data: str | Path, run: str | Path, *, device: str = "auto"
+    config: TrainingConfig,
+    data: str | Path,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    parent: Model | None = None,
 ) -> Generator[Progress, None, TrainingResult]:
     """Train a network and keep the weights that validate best.
 
@@ -77,6 +83,8 @@ def train(
         configuration, that run is resumed after its last whole epoch.
     device : str
         As for :func:`~napari_lgmsnet.core.device.choose_device`.
+    parent : Model, optional
+        Start from its weights instead of random ones, for instance to finish at a larger size.
 
     Yields
     ------
@@ -100,7 +108,9 @@ def train(
     info = config.model_info()
     train_cases = yield from load_cases(train_files, config.data, info)
     validation_cases = yield from load_cases(validation_files, config.data, info)
-    return (yield from Run(config, run, choose_device(device), train_cases, validation_cases).go())
+    model = new_model(info, config.seed) if parent is None else _child(info, parent)
+    state = Run(config, model, run, choose_device(device), train_cases, validation_cases)
+    return (yield from state.go())
 
 
 class Run:
@@ -109,6 +119,7 @@ class Run:
     def __init__(
         self,
         config: TrainingConfig,
+        model: Model,
         folder: Path,
         device: torch.device,
         train_cases: list[Case],
@@ -116,7 +127,7 @@ class Run:
     ) -> None:
         self.config, self.folder, self.device = config, folder, device
         self.train_cases, self.validation_cases = train_cases, validation_cases
-        self.model = new_model(config.model_info(), config.seed)
+        self.model = model
         self.network: LGMSNet = self.model.network.to(device)
         if config.recipe.dimensions == 2:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # as documented
@@ -275,6 +286,16 @@ def random_window(
     ]
     box = (slice(None), *(slice(s, s + w) for s, w in zip(starts, window, strict=True)))
     return image[box], mask[box]
+
+
+def _child(info: ModelInfo, parent: Model) -> Model:
+    """Return a model with a parent's weights and another description."""
+    if info.architecture != parent.info.architecture:
+        raise TrainingError(
+            f'"{parent.info.name}" is a network of other sizes than this configuration asks for: '
+            "choose another checkpoint to start from, or change [architecture]"
+        )
+    return Model(parent.network, info.model_copy(update={"parent_sha256": parent.sha256}))
 
 
 def _claim(run: Path, config: TrainingConfig) -> None:

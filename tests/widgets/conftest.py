@@ -1,0 +1,86 @@
+"""A viewer, small checkpoints, and the Segment widget as napari would open it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+
+import napari_lgmsnet
+from napari_lgmsnet.core import checkpoints
+from napari_lgmsnet.core.info import ModelInfo, named_classes
+from napari_lgmsnet.core.model import Model, new_model
+from napari_lgmsnet.widgets.segment import SegmentWidget
+from tests.core.helpers import small_architecture, small_recipe
+
+MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.yaml")
+
+
+def named_model(dimensions: int, *classes: str) -> Model:
+    """Return a small network, of one output for one class."""
+    outputs = 1 if len(classes) == 1 else len(classes) + 1
+    info = ModelInfo(
+        name=f"small-{dimensions}d",
+        title=f"Small {dimensions}D",
+        architecture=small_architecture(dimensions, out_channels=outputs),
+        recipe=small_recipe(dimensions),
+        classes=named_classes(list(classes)),
+        licence="CC0-1.0",
+    )
+    return new_model(info)
+
+
+@pytest.fixture(scope="session")
+def checkpoint_2d(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("weights") / "small-2d.safetensors"
+    checkpoints.save(path, named_model(2, "lesion"))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def checkpoint_3d(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("weights") / "small-3d.safetensors"
+    checkpoints.save(path, named_model(3, "front", "back"))
+    return str(path)
+
+
+@pytest.fixture
+def volume() -> np.ndarray:
+    return np.random.default_rng(0).normal(100, 20, (6, 40, 36)).astype(np.float32)
+
+
+@pytest.fixture
+def registered(plugin_settings, npe2pm) -> None:
+    """Make the plugin known to napari, with settings of its own that are forgotten afterwards."""
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_widget(registered, viewer, qtbot) -> Iterator[Callable[..., SegmentWidget]]:
+    """Open the widget with a checkpoint chosen."""
+
+    def open_it(checkpoint: str = "") -> SegmentWidget:
+        widget = SegmentWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Segment")
+        if checkpoint:
+            widget.checkpoint.choose(checkpoint)
+        return widget
+
+    return open_it
+
+
+@pytest.fixture
+def finish(qtbot) -> Callable[[SegmentWidget], None]:
+    """Wait until a widget has nothing to do."""
+
+    def idle(widget: SegmentWidget) -> bool:
+        slider = widget.threshold
+        return not (widget.busy or slider.job.running or slider.waiting)
+
+    return lambda widget: qtbot.waitUntil(lambda: idle(widget), timeout=60_000)

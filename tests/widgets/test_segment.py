@@ -1,0 +1,554 @@
+"""The Segment widget in a real viewer, with real small networks."""
+
+import threading
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QMessageBox
+
+from napari_lgmsnet.adapters import jobs
+from napari_lgmsnet.adapters.layers import affine_of
+from napari_lgmsnet.adapters.results import METADATA
+from napari_lgmsnet.core.types import Progress
+from napari_lgmsnet.widgets.segment_options import RECTANGLE, SLICE, WHOLE
+
+TILTED = np.array(
+    [[2.0, 0.3, 0.0, -7.0], [0.1, 0.4, -1.5, 30.0], [0.0, 0.9, 0.2, 4.0], [0.0, 0.0, 0.0, 1.0]]
+)
+PLACES = {
+    "plain": {},
+    "anisotropic": {"scale": (3.0, 0.5, 0.7), "translate": (4.0, 5.0, -6.0), "units": ("mm",) * 3},
+    "rotated": {"scale": (1.0, 2.0, 2.0), "rotate": (0.0, 0.0, 30.0)},
+    "sheared": {"shear": (0.0, 0.0, 0.4), "axis_labels": ("z", "y", "x")},
+    "affine": {"affine": np.diag([2.0, -1.0, 3.0, 1.0]), "scale": (1.0, 2.0, 3.0)},
+    "oblique": {"affine": TILTED, "units": ("um",) * 3},
+}
+
+
+def region(widget, scope):
+    combo = widget.options.region
+    combo.setCurrentIndex(combo.findData(scope))
+    assert widget.options.scope == scope
+
+
+def mask_of(viewer):
+    [mask] = [one for one in viewer.layers if one.metadata.get(METADATA, {}).get("role") == "mask"]
+    return mask
+
+
+def click(monkeypatch, words):
+    """Answer the question about edits; return the list of questions that were asked."""
+    asked = []
+
+    def answer(box):
+        asked.append(box.text())
+        [button] = [one for one in box.buttons() if words in one.text()]
+        button.click()
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    return asked
+
+
+def no_question(monkeypatch):
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: pytest.fail(f"asked: {box.text()}"))
+
+
+# --- before anything is there ------------------------------------------------------------------
+
+
+def test_empty_window_says_what_to_do_first(open_widget, checkpoint_3d, viewer, volume):
+    widget = open_widget(checkpoint_3d)
+    assert "Open an image first: File > Open" in widget.image_line.text()
+    assert not widget.bar.run.isEnabled()
+    viewer.add_image(volume, name="scan", scale=(3, 1, 1), units=("mm",) * 3)
+    assert widget.images.currentText() == "scan"
+    assert widget.image_line.text() == "6 × 40 × 36 voxels, 3 × 1 × 1 mm"
+    assert widget.bar.run.isEnabled()
+
+
+def test_checkpoint_is_described_before_it_is_loaded(open_widget, checkpoint_3d):
+    widget = open_widget(checkpoint_3d)
+    text = widget.checkpoint.line.text()
+    for words in ("Small 3D", "for volumes", "front", "back", "CC0-1.0"):
+        assert words in text
+
+
+def test_official_checkpoint_is_read_to_see_what_it_is(open_widget, finish, tmp_path):
+    from napari_lgmsnet.core.checkpoints import export_official
+    from tests.core.helpers import small_model
+
+    export_official(tmp_path / "theirs.pth", small_model(2, in_channels=3))
+    widget = open_widget(str(tmp_path / "theirs.pth"))
+    finish(widget)
+    assert "for images and slices" in widget.checkpoint.line.text()
+    assert "Paper" in widget.options.recipe.itemText(0)
+
+
+def test_useless_checkpoint_says_why_once(open_widget, finish, tmp_path, viewer, volume):
+    (tmp_path / "empty.pth").touch()
+    widget = open_widget(str(tmp_path / "empty.pth"))
+    finish(widget)
+    assert '"empty.pth" is empty' in widget.bar.line.text()
+    assert "cannot be used" in widget.checkpoint.line.text()
+    viewer.add_image(volume)
+    assert not widget.busy
+
+
+def test_image_list_follows_the_viewer(open_widget, viewer, volume):
+    widget = open_widget()
+    first = viewer.add_image(volume, name="first")
+    viewer.add_labels(np.zeros((3, 3), int))
+    second = viewer.add_image(volume, name="second")
+    assert [widget.images.itemText(i) for i in range(2)] == ["second", "first"]
+    viewer.layers.selection.active = first
+    assert widget.images.currentText() == "first"
+    first.name = "renamed"
+    assert widget.images.currentText() == "renamed"
+    viewer.layers.remove(first)
+    assert widget.images.currentText() == "second"
+    viewer.layers.remove(second)
+    assert widget.images.layer() is None
+
+
+# --- from a run to its layers ------------------------------------------------------------------
+
+
+def test_run_makes_a_mask_that_can_be_painted(open_widget, finish, viewer, volume, checkpoint_3d):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.bar.run.click()
+    assert widget.bar.cancel.isEnabled()
+    finish(widget)
+    mask, probability = mask_of(viewer), viewer.layers["scan probability"]
+    assert (mask.name, mask.data.shape, mask.data.dtype) == ("scan mask", volume.shape, np.uint8)
+    assert viewer.layers.selection.active == mask
+    mask.data_setitem((np.array([0]), np.array([1]), np.array([2])), 2)
+    assert mask.data[0, 1, 2] == 2
+    assert list(mask.features["class"]) == ["background", "front", "back"]
+    for label, info in enumerate(widget.checkpoint.info.classes[1:], start=1):
+        np.testing.assert_allclose(mask.colormap.map(label)[:3], np.array(info.colour) / 255, 0.01)
+    assert probability.data.min() >= 0
+    assert probability.data.max() <= 1
+    assert probability.data.max() > 0
+    about = mask.metadata[METADATA]
+    assert about["checkpoint"] == "small-3d"
+    assert about["sha256"] == widget._loaded.model.sha256
+    assert about["settings"]["threshold"] == 0.5
+    assert "small-3d" in about["description"]
+    assert "scan mask" in widget.bar.line.text()
+    assert widget.images.currentText() == "scan"
+
+
+def test_answer_is_that_of_the_library(open_widget, finish, viewer, volume, checkpoint_3d):
+    viewer.add_image(volume, name="scan", affine=np.diag([2.0, 1.0, 1.5, 1.0]), units=("mm",) * 3)
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    import napari_lgmsnet
+    from napari_lgmsnet import Volume
+
+    expected = napari_lgmsnet.predict(
+        napari_lgmsnet.load(checkpoint_3d),
+        Volume(volume, "ZYX", np.diag([2.0, 1.0, 1.5, 1.0]), "mm"),
+    )
+    np.testing.assert_array_equal(mask_of(viewer).data, expected.labels)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize("place", PLACES)
+def test_results_lie_exactly_over_the_image(
+    open_widget, finish, viewer, volume, checkpoint_3d, place
+):
+    image = viewer.add_image(volume, name="scan", **PLACES[place])
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    for layer in (mask_of(viewer), viewer.layers["scan probability"]):
+        np.testing.assert_array_equal(affine_of(layer), affine_of(image))
+        assert layer.units == image.units
+        assert layer.axis_labels == image.axis_labels
+        np.testing.assert_array_equal(layer.extent.world, image.extent.world)
+
+
+def test_results_follow_an_image_that_was_moved(
+    open_widget, finish, viewer, volume, checkpoint_3d
+):
+    image = viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    for scale in ((1, 1, 1), (3, 1, 2)):
+        image.scale = scale
+        widget.run()
+        finish(widget)
+        np.testing.assert_array_equal(affine_of(mask_of(viewer)), affine_of(image))
+
+
+def test_colour_picture(open_widget, finish, viewer, tmp_path):
+    from napari_lgmsnet.core import checkpoints
+    from tests.core.helpers import small_model
+
+    checkpoints.save(tmp_path / "rgb.safetensors", small_model(2, 3, colour="rgb"))
+    picture = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    image = viewer.add_image(picture, name="photo", scale=(2, 3), rotate=20)
+    widget = open_widget(str(tmp_path / "rgb.safetensors"))
+    assert [widget.options.region.itemData(i) for i in range(2)] == [WHOLE, RECTANGLE]
+    widget.run()
+    finish(widget)
+    assert mask_of(viewer).data.shape == (40, 50)
+    np.testing.assert_array_equal(affine_of(mask_of(viewer)), affine_of(image))
+
+
+@pytest.mark.parametrize(("order", "axis"), [((0, 1, 2), 0), ((1, 0, 2), 1), ((2, 1, 0), 2)])
+def test_this_slice_changes_no_other(
+    open_widget, finish, viewer, volume, checkpoint_2d, order, axis
+):
+    viewer.add_image(volume, name="scan", scale=(3, 1, 1))
+    widget = open_widget(checkpoint_2d)
+    viewer.dims.order = order
+    viewer.dims.set_point(axis, 3 * viewer.layers["scan"].scale[axis])
+    region(widget, SLICE)
+    widget.threshold.setValue(0.0)  # everything becomes foreground, but in this slice only
+    widget.run()
+    finish(widget)
+    expected = np.zeros(volume.shape, np.uint8)
+    expected[(slice(None),) * axis + (3,)] = 1
+    np.testing.assert_array_equal(mask_of(viewer).data, expected)
+
+
+def test_drawn_rectangle(open_widget, finish, viewer, volume, checkpoint_2d, checkpoint_3d):
+    viewer.add_image(volume, name="scan", scale=(3, 2, 1), translate=(0, 10, 0))
+    widget = open_widget(checkpoint_2d)
+    region(widget, RECTANGLE)
+    widget.run()
+    assert "no rectangle is drawn" in widget.bar.line.text()
+    widget.options.draw.click()
+    shapes = viewer.layers["region"]
+    assert shapes.mode == "add_rectangle"
+    # Drawn on another slice than the one on screen, as a layer with a place of its own.
+    shapes.add_rectangles(np.array([[5, 4, 6], [5, 4, 20], [5, 15, 20], [5, 15, 6]]))
+    viewer.dims.set_point(0, 6)
+    widget.threshold.setValue(0.0)
+    widget.run()
+    finish(widget)
+    expected = np.zeros(volume.shape, np.uint8)
+    expected[2, 4:16, 6:21] = 1
+    np.testing.assert_array_equal(mask_of(viewer).data, expected)
+    widget.checkpoint.choose(checkpoint_3d)
+    region(widget, RECTANGLE)
+    widget.threshold.setValue(0.0)
+    widget.run()
+    finish(widget)
+    other = viewer.layers["scan mask [1]"].data > 0
+    assert other[:, 4:16, 6:21].all()
+    assert other.sum() == 6 * 12 * 15
+
+
+def test_volumes_of_a_time_series(open_widget, finish, viewer, checkpoint_3d):
+    series = np.random.default_rng(0).normal(size=(3, 5, 34, 33)).astype(np.float32)
+    viewer.add_image(series, name="film")
+    widget = open_widget(checkpoint_3d)
+    assert "time point on screen" in widget.image_line.text()
+    viewer.dims.set_point(0, 1)
+    widget.threshold.setValue(0.0)
+    widget.run()
+    finish(widget)
+    mask = mask_of(viewer).data
+    assert mask.shape == series.shape
+    assert mask[1].all()
+    assert not mask[[0, 2]].any()
+
+
+def test_wrong_dimensions_are_explained(open_widget, finish, viewer, checkpoint_3d):
+    viewer.add_image(np.zeros((40, 40)), name="flat")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    assert "works on volumes" in widget.bar.line.text()
+    assert [layer.name for layer in viewer.layers] == ["flat"]
+    assert widget.bar.run.isEnabled()
+
+
+# --- stopping, and errors ----------------------------------------------------------------------
+
+
+def test_cancel_midway_changes_nothing(
+    open_widget, finish, viewer, volume, checkpoint_2d, qtbot, monkeypatch
+):
+    closed, steps = threading.Event(), []
+
+    def endless(request):
+        try:
+            while True:
+                steps.append(len(steps))
+                yield Progress(len(steps) % 50, 50, "window")
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(jobs, "segment", endless)
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_2d)
+    widget.run()
+    qtbot.waitUntil(lambda: "left" in widget.bar.line.text())
+    widget.bar.cancel.click()
+    finish(widget)
+    assert closed.is_set()
+    assert "nothing was changed" in widget.bar.line.text()
+    assert [layer.name for layer in viewer.layers] == ["scan"]
+    assert widget.bar.run.isEnabled()
+    assert not widget.bar.cancel.isEnabled()
+
+
+def test_torch_error_in_the_worker_is_shown(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch, caplog
+):
+    from napari_lgmsnet.core import inference
+
+    def broken(model, volume, settings):
+        import torch
+
+        yield Progress(0, 1, "window")
+        torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    with monkeypatch.context() as patch:
+        patch.setattr(inference, "iterate", broken)
+        widget.run()
+        finish(widget)
+    text = widget.bar.line.text()
+    assert "RuntimeError" in text
+    assert "shapes cannot be multiplied" in text
+    assert "Traceback" in widget.bar.line.toolTip()
+    assert [layer.name for layer in viewer.layers] == ["scan"]
+    widget.bar.run.click()
+    finish(widget)
+    assert mask_of(viewer).name == "scan mask"
+
+
+def test_image_closed_while_running(open_widget, finish, viewer, volume, checkpoint_3d):
+    image = viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    viewer.layers.remove(image)
+    finish(widget)
+    assert len(viewer.layers) == 0
+    assert "dropped" in widget.bar.line.text()
+
+
+def test_closing_the_widget_stops_its_work(
+    open_widget, viewer, volume, checkpoint_2d, qtbot, monkeypatch
+):
+    closed = threading.Event()
+
+    def endless(request):
+        try:
+            while True:
+                yield Progress(0, 0, "window")
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(jobs, "segment", endless)
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_2d)
+    widget.run()
+    qtbot.waitUntil(lambda: widget.busy)
+    viewer.window.remove_dock_widget(widget)
+    widget.deleteLater()
+    qtbot.waitUntil(closed.is_set)
+    viewer.add_image(volume, name="another")
+
+
+# --- the threshold -----------------------------------------------------------------------------
+
+
+def test_threshold_moves_the_mask_without_the_network(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    no_question(monkeypatch)
+    monkeypatch.setattr(jobs, "segment", lambda _request: pytest.fail("the network ran again"))
+    prediction = widget.results.of(viewer.layers["scan"]).prediction
+    mask = mask_of(viewer)
+    sizes = []
+    for threshold in (0.2, 0.4, 0.6, 0.8):
+        widget.threshold.setValue(threshold)
+        finish(widget)
+        np.testing.assert_array_equal(mask.data, prediction.at_threshold(threshold).labels)
+        sizes.append((mask.data > 0).sum())
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[-1]
+    assert mask.metadata[METADATA]["settings"]["threshold"] == 0.8
+    mask.undo()
+    assert (mask.data > 0).sum() == sizes[-1]
+
+
+def test_threshold_asks_before_it_overwrites_edits(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    mask = mask_of(viewer)
+    mask.data_setitem((np.array([2]), np.array([3]), np.array([4])), 9)
+    before = mask.data.copy()
+    asked = click(monkeypatch, "Cancel")
+    widget.threshold.setValue(0.7)
+    finish(widget)
+    assert asked == ['You have edited "scan mask".']
+    assert widget.threshold.value() == 0.5
+    np.testing.assert_array_equal(mask.data, before)
+    click(monkeypatch, "Replace")
+    widget.threshold.setValue(0.7)
+    finish(widget)
+    prediction = widget.results.of(viewer.layers["scan"]).prediction
+    np.testing.assert_array_equal(mask.data, prediction.labels)
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, before)
+
+
+# --- edits are the person's --------------------------------------------------------------------
+
+
+def test_running_again_updates_its_own_layers(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    no_question(monkeypatch)
+    image = viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    layers, first = list(viewer.layers), mask_of(viewer).data.copy()
+    image.data = volume[:, ::-1] ** 2
+    widget.run()
+    finish(widget)
+    assert list(viewer.layers) == layers
+    assert (mask_of(viewer).data != first).any()
+
+
+def painted(open_widget, finish, viewer, volume, checkpoint):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint)
+    widget.run()
+    finish(widget)
+    mask = mask_of(viewer)
+    mask.data_setitem((np.array([2]), np.array([3]), np.array([4])), 9)
+    return widget, mask, mask.data.copy()
+
+
+def test_run_keeps_edits_in_a_layer_of_their_own(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    widget, mask, edited = painted(open_widget, finish, viewer, volume, checkpoint_3d)
+    click(monkeypatch, "Keep")
+    widget.run()
+    finish(widget)
+    np.testing.assert_array_equal(mask.data, edited)
+    assert mask.name == "scan mask edited"
+    assert viewer.layers["scan mask"].data[2, 3, 4] != 9
+
+
+def test_run_replaces_edits_and_undo_brings_them_back(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    widget, mask, edited = painted(open_widget, finish, viewer, volume, checkpoint_3d)
+    asked = click(monkeypatch, "Replace")
+    widget.run()
+    finish(widget)
+    assert len(asked) == 1
+    assert mask.data[2, 3, 4] != 9
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, edited)
+
+
+def test_run_can_be_given_up_for_the_edits(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    widget, mask, edited = painted(open_widget, finish, viewer, volume, checkpoint_3d)
+    click(monkeypatch, "Cancel")
+    widget.run()
+    assert not widget.busy
+    np.testing.assert_array_equal(mask.data, edited)
+
+
+def test_edits_made_while_it_runs_are_asked_about(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_3d)
+    asked = click(monkeypatch, "Replace")
+    widget.run()
+    mask.data_setitem((np.array([1]), np.array([1]), np.array([1])), 8)
+    edited = mask.data.copy()
+    click(monkeypatch, "Cancel")
+    finish(widget)
+    assert len(asked) == 1
+    np.testing.assert_array_equal(mask.data, edited)
+
+
+def test_undone_edits_are_no_edits(
+    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
+):
+    widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_3d)
+    mask.undo()
+    no_question(monkeypatch)
+    widget.run()
+    finish(widget)
+    assert mask_of(viewer) == mask
+
+
+def test_edits_outside_of_the_region_stay_without_a_question(
+    open_widget, finish, viewer, volume, checkpoint_2d, monkeypatch
+):
+    no_question(monkeypatch)
+    widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_2d)
+    region(widget, SLICE)
+    viewer.dims.set_point(0, 5)
+    widget.run()
+    finish(widget)
+    assert mask.data[2, 3, 4] == 9
+
+
+def test_closed_mask_is_made_anew(open_widget, finish, viewer, volume, checkpoint_3d):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    viewer.layers.remove(mask_of(viewer))
+    widget.threshold.setValue(0.3)
+    widget.run()
+    finish(widget)
+    assert mask_of(viewer).name == "scan mask"
+
+
+# --- what is remembered ------------------------------------------------------------------------
+
+
+def test_used_checkpoints_are_offered_again(open_widget, finish, viewer, volume, checkpoint_3d):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    finish(widget)
+    assert open_widget().checkpoint.combo.findData(checkpoint_3d) >= 0
+
+
+def test_preferences_are_the_starting_values(registered, viewer, checkpoint_2d):
+    from napari.settings import get_plugin_settings
+
+    from napari_lgmsnet.widgets.segment import SegmentWidget
+
+    wishes = get_plugin_settings("napari-lgmsnet").segment
+    wishes.checkpoint, wishes.device, wishes.flips = checkpoint_2d, "cpu", True
+    wishes.overlap, wishes.threshold = 0.25, 0.3
+    widget = SegmentWidget(viewer)
+    assert widget.checkpoint.reference == checkpoint_2d
+    assert widget.options.settings() == {
+        "device": "cpu",
+        "native": False,
+        "overlap": 0.25,
+        "flips": True,
+    }
+    assert widget.threshold.value() == 0.3
+
+

@@ -25,6 +25,7 @@ from napari_lgmsnet import load, predict, read
 from napari_lgmsnet.core.io import read_labels
 from napari_lgmsnet.core.metrics import dice_per_class, iou_from_dice
 from napari_lgmsnet.core.model import Model
+from napari_lgmsnet.core.training.data import read_mask
 
 Metrics = dict[str, float]
 
@@ -42,7 +43,7 @@ def polyps(model: Model, data: Path) -> Metrics:
     """PolypGen's validation list: IoU and Dice where there is a polyp, false alarms elsewhere."""
     folder, dice, false_alarms = data / "polypgen_256", [], []
     for image, mask in pairs(folder, folder / "val.txt"):
-        reference = (read_labels(mask).data > 127).astype(np.uint8)
+        reference = read_mask(mask, 127).data
         labels = predict(model, read(image)).labels
         if reference.any():
             dice.append(dice_per_class(labels, reference, 2))
@@ -78,7 +79,7 @@ def brain(model: Model, colin: Path) -> Metrics:
     labels, references = [], []
     for image, mask in pairs(colin, colin / "val.txt"):
         labels.append(predict(model, read(image)).labels)
-        references.append((read_labels(mask).data > 127).astype(np.uint8))
+        references.append(read_mask(mask, 127).data)
     dice = dice_per_class(np.stack(labels), np.stack(references), 2)
     return {"Colin27, all axial slices as one volume, Dice": float(dice[0])}
 

@@ -10,7 +10,7 @@ from napari_lgmsnet.adapters import jobs
 from napari_lgmsnet.adapters.layers import affine_of
 from napari_lgmsnet.adapters.results import METADATA
 from napari_lgmsnet.core.types import Progress
-from napari_lgmsnet.widgets.segment_options import RECTANGLE, SLICE, WHOLE
+from napari_lgmsnet.widgets.region import RECTANGLE, SLICE, WHOLE
 
 TILTED = np.array(
     [[2.0, 0.3, 0.0, -7.0], [0.1, 0.4, -1.5, 30.0], [0.0, 0.9, 0.2, 4.0], [0.0, 0.0, 0.0, 1.0]]
@@ -26,9 +26,9 @@ PLACES = {
 
 
 def region(widget, scope):
-    combo = widget.options.region
+    combo = widget.options.region.combo
     combo.setCurrentIndex(combo.findData(scope))
-    assert widget.options.scope == scope
+    assert widget.options.region.scope == scope
 
 
 def mask_of(viewer):
@@ -92,6 +92,7 @@ def test_useless_checkpoint_says_why_once(open_widget, finish, tmp_path, viewer,
     assert "cannot be used" in widget.checkpoint.line.text()
     viewer.add_image(volume)
     assert not widget.busy
+    assert '"empty.pth" is empty' in widget.bar.line.text()
 
 
 def test_image_list_follows_the_viewer(open_widget, viewer, volume):
@@ -170,9 +171,7 @@ def test_results_lie_exactly_over_the_image(
         np.testing.assert_array_equal(layer.extent.world, image.extent.world)
 
 
-def test_results_follow_an_image_that_was_moved(
-    open_widget, finish, viewer, volume, checkpoint_3d
-):
+def test_results_follow_an_image_that_was_moved(open_widget, finish, viewer, volume, checkpoint_3d):
     image = viewer.add_image(volume, name="scan")
     widget = open_widget(checkpoint_3d)
     for scale in ((1, 1, 1), (3, 1, 2)):
@@ -190,7 +189,7 @@ def test_colour_picture(open_widget, finish, viewer, tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
     image = viewer.add_image(picture, name="photo", scale=(2, 3), rotate=20)
     widget = open_widget(str(tmp_path / "rgb.safetensors"))
-    assert [widget.options.region.itemData(i) for i in range(2)] == [WHOLE, RECTANGLE]
+    assert [widget.options.region.combo.itemData(i) for i in range(2)] == [WHOLE, RECTANGLE]
     widget.run()
     finish(widget)
     assert mask_of(viewer).data.shape == (40, 50)
@@ -220,8 +219,8 @@ def test_drawn_rectangle(open_widget, finish, viewer, volume, checkpoint_2d, che
     region(widget, RECTANGLE)
     widget.run()
     assert "no rectangle is drawn" in widget.bar.line.text()
-    widget.options.draw.click()
-    shapes = viewer.layers["region"]
+    widget.options.region.draw.click()
+    shapes = viewer.layers["scan region"]
     assert shapes.mode == "add_rectangle"
     # Drawn on another slice than the one on screen, as a layer with a place of its own.
     shapes.add_rectangles(np.array([[5, 4, 6], [5, 4, 20], [5, 15, 20], [5, 15, 6]]))
@@ -409,6 +408,17 @@ def test_threshold_asks_before_it_overwrites_edits(
     np.testing.assert_array_equal(mask.data, before)
 
 
+def test_threshold_moved_while_the_network_runs(open_widget, finish, viewer, volume, checkpoint_3d):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    widget.run()
+    widget.threshold.setValue(0.8)
+    finish(widget)
+    prediction = widget.results.of(viewer.layers["scan"]).prediction
+    assert prediction.settings.threshold == widget.threshold.value() == 0.8
+    np.testing.assert_array_equal(mask_of(viewer).data, prediction.labels)
+
+
 # --- edits are the person's --------------------------------------------------------------------
 
 
@@ -487,9 +497,7 @@ def test_edits_made_while_it_runs_are_asked_about(
     np.testing.assert_array_equal(mask.data, edited)
 
 
-def test_undone_edits_are_no_edits(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
+def test_undone_edits_are_no_edits(open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch):
     widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_3d)
     mask.undo()
     no_question(monkeypatch)
@@ -533,6 +541,23 @@ def test_used_checkpoints_are_offered_again(open_widget, finish, viewer, volume,
     assert open_widget().checkpoint.combo.findData(checkpoint_3d) >= 0
 
 
+def test_checkpoint_written_anew_is_read_anew(open_widget, finish, viewer, volume, tmp_path):
+    from napari_lgmsnet.core import checkpoints
+    from tests.core.helpers import small_model
+
+    path = tmp_path / "training.safetensors"
+    viewer.add_image(volume, name="scan")
+    shas = [checkpoints.save(path, small_model(3, seed=1))]
+    widget = open_widget(str(path))
+    widget.run()
+    finish(widget)
+    shas.append(checkpoints.save(path, small_model(3, seed=2), overwrite=True))
+    assert mask_of(viewer).metadata[METADATA]["sha256"] == shas[0]
+    widget.run()
+    finish(widget)
+    assert mask_of(viewer).metadata[METADATA]["sha256"] == shas[1]
+
+
 def test_preferences_are_the_starting_values(registered, viewer, checkpoint_2d):
     from napari.settings import get_plugin_settings
 
@@ -550,5 +575,3 @@ def test_preferences_are_the_starting_values(registered, viewer, checkpoint_2d):
         "flips": True,
     }
     assert widget.threshold.value() == 0.3
-
-

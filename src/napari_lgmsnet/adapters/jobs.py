@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.inference import Prediction
     from napari_lgmsnet.core.model import Model
 
+Job = Generator[Progress, None, Any]
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -28,11 +30,19 @@ class Loaded:
         With its own recipe.
     devices : tuple of str
         What this machine can compute on, the best first.
+    written : int
+        When its file was written.
     """
 
     reference: str
     model: Model
     devices: tuple[str, ...]
+    written: int
+
+    @property
+    def fresh(self) -> bool:
+        """Return whether the file is still the one that was read."""
+        return self.written == _written(self.model)
 
 
 @dataclass(frozen=True)
@@ -69,13 +79,14 @@ def load(reference: str) -> Generator[Progress, None, Loaded]:
 
     # The window stays responsive only if it has a core of its own.
     device.set_thread_budget(spare=1)
-    return Loaded(reference, checkpoints.load(reference), device.available_devices())
+    model = checkpoints.load(reference)
+    return Loaded(reference, model, device.available_devices(), _written(model))
 
 
 def segment(request: Request) -> Generator[Progress, None, tuple[Loaded, Prediction]]:
     """Load the checkpoint if need be, read the part of the image, and predict."""
     loaded = request.loaded
-    if loaded is None:
+    if loaded is None or not loaded.fresh:
         loaded = yield from load(request.reference)
     from napari_lgmsnet.core import device, inference
 
@@ -94,3 +105,8 @@ def cut(prediction: Prediction, threshold: float) -> Generator[Progress, None, P
     """Cut the probabilities at another threshold."""
     yield Progress(0, 0, "moving the threshold")
     return prediction.at_threshold(threshold)
+
+
+def _written(model: Model) -> int:
+    path = model.path
+    return path.stat().st_mtime_ns if path is not None and path.is_file() else 0

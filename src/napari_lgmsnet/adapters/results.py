@@ -224,7 +224,7 @@ def features_of(classes: tuple[ClassInfo, ...]) -> dict[str, list[Any]]:
 def _differences(
     data: Mask, region: Box, labels: Mask
 ) -> tuple[tuple[NDArray[np.intp], ...], Mask]:
-    """Return where labels differ from a part of the data, as indices of the data, and the labels."""
+    """Return where labels differ from a part of the data, as its indices, and the labels."""
     places = np.nonzero(data[region] != labels)
     inside = iter(places)
     count = places[0].size

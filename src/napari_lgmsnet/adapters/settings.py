@@ -62,7 +62,9 @@ def recent_checkpoints() -> list[str]:
         files = json.loads(stored.history.checkpoints or "[]")
     except ValueError:  # a person may have typed into the field
         return []
-    return [str(file) for file in files if Path(str(file)).is_file()][:RECENT]
+    if not isinstance(files, list):
+        return []
+    return [file for file in files if isinstance(file, str) and Path(file).is_file()][:RECENT]
 
 
 def remember_checkpoint(file: str) -> None:

@@ -7,17 +7,20 @@ closes the job in its own thread, and nothing keeps hold of it afterwards.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
 from napari.qt.threading import create_worker
 from psygnal import Signal
 
+from napari_lgmsnet.adapters.jobs import Job
 from napari_lgmsnet.core.types import Progress
 
-Job = Generator[Progress, None, Any]
+LONGEST_SILENCE = 0.2
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +37,56 @@ class Success:
     result: Any
 
 
-def guard(job: Job, stop: Event) -> Generator[Progress, None, Success | Failure | None]:
+@dataclass
+class Link:
+    """What the two threads tell each other.
+
+    Parameters
+    ----------
+    stop : threading.Event
+        Heeded after every step of the job.
+    latest : Progress
+        The last step.
+    under_way : bool
+        Whether word of a step is on its way to the main thread. Until it has arrived there is no
+        need for another: a job of many small steps would bury the window under them.
+    """
+
+    stop: Event = field(default_factory=Event)
+    latest: Progress = field(default_factory=lambda: Progress(0, 0))
+    under_way: bool = False
+
+
+def guard(job: Job, link: Link) -> Generator[None, None, Success | Failure | None]:
     """Run a job to its end, to its first error, or until it should stop.
 
     Parameters
     ----------
     job : generator of Progress
-    stop : threading.Event
-        Heeded after every step of the job.
+    link : Link
 
     Yields
     ------
-    Progress
+    None
+        When there is news in ``link.latest``; and now and then in any case, since napari can only
+        stop a worker that yields.
 
     Returns
     -------
     Success, Failure, or None if it was stopped
         In each case the job is closed: its ``finally`` clauses have run.
     """
+    told = 0.0
     try:
-        while not stop.is_set():
+        while not link.stop.is_set():
             try:
-                progress = next(job)
+                link.latest = next(job)
             except StopIteration as end:
                 return Success(end.value)
-            yield progress
+            now = time.monotonic()
+            if not link.under_way or now - told > LONGEST_SILENCE:
+                link.under_way, told = True, now
+                yield
     except Exception as error:  # noqa: BLE001 (handed to the person, whatever it is)
         return Failure(error)
     finally:
@@ -82,7 +110,7 @@ class Background:
     stopped = Signal()
 
     def __init__(self) -> None:
-        self._stop = Event()
+        self._link = Link()
         self._worker: Any = None
         self._outcome: Success | Failure | None = None
 
@@ -101,10 +129,9 @@ class Background:
         """
         if self.running:
             raise RuntimeError("another job is under way: stop it, or wait for its end")
-        # A stopped worker may still be in its last step: it keeps its own event.
-        self._stop = Event()
+        self._link = Link()
         self._outcome = None
-        self._worker = create_worker(guard, job, self._stop)
+        self._worker = create_worker(guard, job, self._link)
         self._worker.yielded.connect(self._on_yielded)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
@@ -112,7 +139,7 @@ class Background:
 
     def cancel(self) -> None:
         """Ask the job to stop after its current step."""
-        self._stop.set()
+        self._link.stop.set()
 
     def abandon(self) -> None:
         """Stop the job and report nothing of it: whoever listened is going away."""
@@ -120,9 +147,10 @@ class Background:
         for signal in (self.progressed, self.returned, self.failed, self.stopped):
             signal.disconnect()
 
-    def _on_yielded(self, progress: Progress) -> None:
-        if not self._stop.is_set():
-            self.progressed.emit(progress)
+    def _on_yielded(self, _nothing: None) -> None:
+        self._link.under_way = False
+        if not self._link.stop.is_set():
+            self.progressed.emit(self._link.latest)
 
     def _on_returned(self, outcome: Success | Failure | None) -> None:
         self._outcome = outcome
@@ -131,7 +159,7 @@ class Background:
         # Dropped before anyone is told: a listener may start the next job at once, and results
         # (device memory among them) must not outlive their use.
         outcome, self._outcome, self._worker = self._outcome, None, None
-        if isinstance(outcome, Success) and not self._stop.is_set():
+        if isinstance(outcome, Success) and not self._link.stop.is_set():
             self.returned.emit(outcome.result)
         elif isinstance(outcome, Failure):
             self.failed.emit(outcome.error)

@@ -219,7 +219,8 @@ def turn(volume: Volume, orientation: str | None) -> tuple[Volume, Grid]:
         The way back.
     """
     count = volume.ndim_spatial
-    order, flips = tuple(range(count)), ()
+    order: tuple[int, ...] = tuple(range(count))
+    flips: tuple[int, ...] = ()
     if orientation is not None and count == 3:
         target = nib.orientations.axcodes2ornt(orientation)
         transform = nib.orientations.ornt_transform(orientation_of(volume), target)

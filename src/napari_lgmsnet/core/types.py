@@ -79,7 +79,8 @@ class Volume:
                 f'affine of "{self.name}" must be a finite {size} x {size} matrix, '
                 f"got shape {affine.shape}"
             )
-        if abs(np.linalg.det(affine[:-1, :-1])) < 1e-12:
+        steps = np.linalg.norm(affine[:-1, :-1], axis=0)
+        if abs(np.linalg.det(affine[:-1, :-1])) <= 1e-6 * steps.prod():
             raise GeometryError(
                 f'affine of "{self.name}" maps the volume onto a plane: check its spacing'
             )

@@ -97,9 +97,9 @@ class CheckpointBox(QWidget):
         self._describe()
         self.changed.emit()
 
-    def refuse(self) -> None:
-        """Mark the chosen file as one that cannot be used; why stands elsewhere."""
-        self._refused.add(self.reference)
+    def refuse(self, reference: str) -> None:
+        """Mark a checkpoint as one that cannot be used; why stands elsewhere."""
+        self._refused.add(reference)
         self._describe()
 
     def _add(self, reference: str) -> int:

@@ -7,12 +7,12 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Shapes
+from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_lgmsnet.adapters import jobs, regions
-from napari_lgmsnet.adapters.layers import LayerImage, geometry_of, image_of
+from napari_lgmsnet.adapters import jobs
+from napari_lgmsnet.adapters.layers import image_of
 from napari_lgmsnet.adapters.results import Mask, Result, Results, is_result
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
@@ -23,7 +23,7 @@ from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
 from napari_lgmsnet.widgets.layer_combo import LayerCombo
 from napari_lgmsnet.widgets.questions import Edits, ask_about_edits
 from napari_lgmsnet.widgets.run_bar import RunBar
-from napari_lgmsnet.widgets.segment_options import RECTANGLE, SLICE, SegmentOptions
+from napari_lgmsnet.widgets.segment_options import SegmentOptions
 from napari_lgmsnet.widgets.text import duration, size_of
 from napari_lgmsnet.widgets.threshold import ThresholdSlider
 
@@ -60,6 +60,7 @@ class SegmentWidget(QWidget):
         self._viewer = napari_viewer
         self._loaded: jobs.Loaded | None = None
         self._run: _Run | None = None
+        self._reading = ""
         self._job = Background()
         self.results = Results(napari_viewer)
         self.checkpoint = CheckpointBox()
@@ -87,9 +88,9 @@ class SegmentWidget(QWidget):
             return
         try:
             image = image_of(layer)
-            region = self._region(layer, image)
+            region = self.options.region.box(layer, image)
         except InputError as error:
-            self._on_failed(error)
+            self._complain(error)
             return
         accepted, keep = None, False
         result, info = self._result(), self.checkpoint.info
@@ -103,19 +104,16 @@ class SegmentWidget(QWidget):
                 return
             accepted, keep = result.mask.data.copy(), answer is Edits.KEEP
         self._run = _Run(layer, region, accepted, keep)
-        known = self._loaded
-        self._start(
-            jobs.segment(
-                jobs.Request(
-                    reference=self.checkpoint.reference,
-                    image=image,
-                    region=region,
-                    recipe=self.options.recipe_name,
-                    settings={**self.options.settings(), "threshold": self.threshold.value()},
-                    loaded=known if known and known.reference == self.checkpoint.reference else None,
-                )
-            )
+        reference, known = self.checkpoint.reference, self._loaded
+        request = jobs.Request(
+            reference=reference,
+            image=image,
+            region=region,
+            recipe=self.options.recipe_name,
+            settings={**self.options.settings(), "threshold": self.threshold.value()},
+            loaded=known if known is not None and known.reference == reference else None,
         )
+        self._start(jobs.segment(request))
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -125,7 +123,7 @@ class SegmentWidget(QWidget):
         form.addRow(self.image_line)
         form.addRow("&Checkpoint", self.checkpoint)
         form.addRow(self.checkpoint.line)
-        self.options = SegmentOptions(form, self)
+        self.options = SegmentOptions(form, self._viewer)
         form.addRow("&Threshold", self.threshold)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
@@ -135,11 +133,11 @@ class SegmentWidget(QWidget):
     def _connect(self) -> None:
         self.images.changed.connect(self._on_choice)
         self.checkpoint.changed.connect(self._on_choice)
-        self.options.draw_clicked.connect(self._draw)
+        self.options.region.draw_clicked.connect(self._draw)
         self.bar.run_clicked.connect(self.run)
         self.bar.cancel_clicked.connect(self._job.cancel)
         self.threshold.cut.connect(self._on_cut)
-        self.threshold.failed.connect(self._on_failed)
+        self.threshold.failed.connect(self._complain)
         self._job.progressed.connect(self.bar.show_progress)
         self._job.returned.connect(self._on_returned)
         self._job.failed.connect(self._on_failed)
@@ -152,38 +150,11 @@ class SegmentWidget(QWidget):
         layer = self.images.layer()
         return None if layer is None else self.results.of(layer)
 
-    def _region(self, layer: Any, image: LayerImage) -> Box:
-        view = regions.view_of(layer, self._viewer.dims)
-        if self.options.scope == SLICE:
-            return regions.plane(image, view)
-        if self.options.scope != RECTANGLE:
-            return regions.whole(image, view)
-        shapes = self._shapes()
-        if shapes is None:
-            raise regions.nothing_drawn()
-        info = self.checkpoint.info
-        through = info is not None and info.architecture.dimensions == 3
-        return regions.drawn(image, view, shapes, all_slices=through)
-
-    def _shapes(self) -> Any:
-        """Return the selected Shapes layer, or the topmost one that has shapes."""
-        active = self._viewer.layers.selection.active
-        drawn = [one for one in self._viewer.layers if isinstance(one, Shapes) and len(one.data)]
-        return active if active in drawn else drawn[-1] if drawn else None
-
     def _draw(self) -> None:
-        """Let the person drag a rectangle over the image."""
         layer = self.images.layer()
         if layer is None:
             return
-        name = "region"
-        if name not in self._viewer.layers:
-            style = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 1}
-            shapes = Shapes(ndim=layer.ndim, name=name, **style, **geometry_of(layer))
-            self._viewer.add_layer(shapes)
-        shapes = self._viewer.layers[name]
-        self._viewer.layers.selection.active = shapes
-        shapes.mode = "add_rectangle"
+        self.options.region.start_drawing(layer)
         self.bar.say("Drag a rectangle over the image, then run.")
 
     def _on_choice(self) -> None:
@@ -202,10 +173,9 @@ class SegmentWidget(QWidget):
                 self.image_line.setText(str(error))
         self.options.suit(info, axes)
         self.threshold.show_result(self._result())
-        reference = self.checkpoint.reference
         if self.checkpoint.unread and not self._job.running:
             # The authors' files say nothing in their header: reading them whole tells.
-            self._start(jobs.load(reference))
+            self._start(jobs.load(self.checkpoint.reference))
         self._enable()
 
     def _enable(self) -> None:
@@ -215,7 +185,8 @@ class SegmentWidget(QWidget):
             "Make a mask" if ready else "Choose an image and a checkpoint first"
         )
 
-    def _start(self, job: Any) -> None:
+    def _start(self, job: jobs.Job) -> None:
+        self._reading = self.checkpoint.reference
         self.bar.begin()
         self._job.start(job)
         self._enable()
@@ -226,11 +197,16 @@ class SegmentWidget(QWidget):
         if run is None:
             self._learn(answer)
             self.bar.say("")
-        else:
-            loaded, prediction = answer
-            self._learn(loaded)
-            self._show(run, prediction)
+            self._on_choice()
+            return
+        loaded, prediction = answer
+        # It may have been moved while the network ran.
+        threshold = self.threshold.value()
+        self._learn(loaded)
+        self._show(run, prediction)
         self._on_choice()
+        if self.images.layer() == run.image:
+            self.threshold.setValue(threshold)
 
     def _learn(self, loaded: jobs.Loaded) -> None:
         self._loaded = loaded
@@ -270,10 +246,15 @@ class SegmentWidget(QWidget):
         )
 
     def _on_failed(self, error: Exception) -> None:
-        self._run = None
+        loading, self._run = self._run is None, None
         self.bar.end()
-        if isinstance(error, CheckpointError):
-            self.checkpoint.refuse()
+        if loading or isinstance(error, CheckpointError):
+            self.checkpoint.refuse(self._reading)
+        self._complain(error)
+        # Another checkpoint, chosen in the meantime, may wait to be read.
+        self._on_choice()
+
+    def _complain(self, error: Exception) -> None:
         if isinstance(error, LGMSNetError):
             self.bar.complain(str(error))
         else:
@@ -283,7 +264,6 @@ class SegmentWidget(QWidget):
                 "changed: try another checkpoint or region, or report this.",
                 detail="".join(traceback.format_exception(error)),
             )
-        self._enable()
 
     def _on_stopped(self) -> None:
         self._run = None

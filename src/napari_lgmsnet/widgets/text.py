@@ -20,13 +20,13 @@ def duration(seconds: float) -> str:
 
 def size_of(image: LayerImage) -> str:
     """Return an image's size, and that of its voxels, in a line."""
-    words = [" × ".join(map(str, image.spatial_shape))]
-    words[0] += " voxels" if len(image.spatial_shape) == 3 else " pixels"
+    solid = len(image.spatial_shape) == 3
+    words = [" × ".join(map(str, image.spatial_shape)) + (" voxels" if solid else " pixels")]
     if image.units == "mm":
         steps = (image.spatial_affine[:-1, :-1] ** 2).sum(axis=0) ** 0.5
         words.append(" × ".join(f"{step:.3g}" for step in steps) + " mm")
-    else:
-        words.append("no size in mm")
+    elif solid:
+        words.append("size in mm unknown")
     if image.leading:
         words.append("time point on screen")
     return ", ".join(words)

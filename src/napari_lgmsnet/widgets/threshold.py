@@ -22,7 +22,7 @@ PAUSE_MS = 40
 """The mask follows after the slider has rested this long."""
 
 
-class ThresholdSlider(QLabeledDoubleSlider):  # type: ignore[misc]  # superqt's has no types
+class ThresholdSlider(QLabeledDoubleSlider):
     """A slider from 0 to 1 that cuts the probabilities of the chosen image's last result.
 
     Parameters
@@ -56,8 +56,8 @@ class ThresholdSlider(QLabeledDoubleSlider):  # type: ignore[misc]  # superqt's 
         self._pending: tuple[Result, Mask | None] | None = None
         self.setRange(0.0, 1.0)
         self.setDecimals(2)
-        self.setSingleStep(0.01)
-        self.setPageStep(0.1)
+        self.setSingleStep(0.01)  # type: ignore[arg-type]  # typed as Qt's, which counts in int
+        self.setPageStep(0.1)  # type: ignore[arg-type]
         self.setValue(preferences().threshold)
         self.setToolTip(
             "How sure the network must be: lower gives larger masks. Moves the last result at once"

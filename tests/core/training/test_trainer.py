@@ -23,6 +23,7 @@ from napari_lgmsnet.core.training.config import (
     TrainingConfig,
     read_training_config,
 )
+from napari_lgmsnet.core.training.data import read_mask
 from napari_lgmsnet.core.training.trainer import random_window, train
 
 CONFIG = """
@@ -163,6 +164,22 @@ def test_masks_of_another_size_or_with_unknown_values_are_listed(tmp_path: Path)
         run(train(read_training_config(path), data, tmp_path / "run"))
     assert "differ in size" in str(caught.value)
     assert "foreground_above = 127" in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGB"])
+def test_masks_of_every_picture_mode_are_read_alike(tmp_path: Path, mode: str) -> None:
+    mask = Image.fromarray(np.array([[0, 255], [255, 0]], dtype=np.uint8))
+    mask.convert(mode).save(tmp_path / "mask.png")
+    assert read_mask(tmp_path / "mask.png", 127).data.tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_class_that_no_case_shows_is_an_error(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 8)
+    for path in (data / "masks").iterdir():
+        Image.fromarray(np.zeros((40, 48), np.uint8)).save(path)
+    with pytest.raises(TrainingError, match='no training case shows "square"'):
+        run(train(read_config(tmp_path, 1), data, tmp_path / "run"))
 
 
 def test_a_validation_case_among_the_training_cases_is_an_error(tmp_path: Path) -> None:

@@ -125,14 +125,12 @@ def load_case(case: CaseFiles, config: DataConfig, info: ModelInfo) -> Case:
     TrainingError
         If image and mask do not fit each other or the classes.
     """
-    image, mask = read(case.image), read_labels(case.mask)
+    image, mask = read(case.image), read_mask(case.mask, config.foreground_above)
     if image.spatial_shape != mask.spatial_shape:
         raise TrainingError(
             f"image and mask differ in size ({image.spatial_shape} and {mask.spatial_shape})"
         )
     labels = np.asarray(mask.data)
-    if config.foreground_above is not None:
-        labels = labels > config.foreground_above
     values = np.unique(labels)
     if not np.isin(values, np.arange(len(info.classes))).all():
         raise TrainingError(
@@ -142,6 +140,35 @@ def load_case(case: CaseFiles, config: DataConfig, info: ModelInfo) -> Case:
     array, _ = prepare(image, info.recipe, info.architecture.in_channels)
     target = _prepare_mask(image, labels.astype(np.uint8), info)
     return Case(case.name, torch.from_numpy(array), target)
+
+
+def read_mask(path: Path, foreground_above: int | None) -> Volume:
+    """Read class numbers, or the grey levels of a picture cut at a level.
+
+    Parameters
+    ----------
+    path : Path
+    foreground_above : int, optional
+        As in :class:`DataConfig`.
+    """
+    if foreground_above is None:
+        return read_labels(path)
+    grey = read(path)
+    levels = np.asarray(grey.data)
+    if grey.has_channels:
+        levels = levels[..., :3].max(axis=-1)
+    return grey.with_data((levels > foreground_above).astype(np.uint8), grey.spatial_axes)
+
+
+def check_classes(cases: list[Case], info: ModelInfo, what: str) -> None:
+    """Raise TrainingError if no case shows one of the classes."""
+    shown = torch.cat([case.mask.unique() for case in cases]).unique().tolist()
+    for number, one in enumerate(info.classes[1:], start=1):
+        if number not in shown:
+            raise TrainingError(
+                f'no {what} case shows "{one.name}" (label {number}): check the masks, and '
+                "foreground_above in the configuration"
+            )
 
 
 def _prepare_mask(image: Volume, labels: np.ndarray, info: ModelInfo) -> Tensor:

@@ -89,6 +89,25 @@ def test_a_2d_network_sees_the_same_slices_however_a_volume_is_stored() -> None:
     np.testing.assert_array_equal(back, straight.labels)
 
 
+@pytest.mark.parametrize(
+    ("axis", "as_seen"),
+    [
+        (0, lambda image: image),  # axial: front up
+        (1, lambda image: np.flip(image, axis=0)),  # coronal: head up
+        (2, lambda image: np.flip(image, axis=0)),  # sagittal: head up, front to the left
+    ],
+)
+def test_a_2d_network_takes_one_slice_of_a_volume_as_it_is_seen(
+    axis: int, as_seen: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    model = small_model(2, size=(32, 32), orientation="SPL")
+    data = GENERATOR.normal(size=(30, 40, 36)).astype(np.float32)
+    thin = data.take([7], axis)
+    prediction = predict(model, Volume(thin, "ZYX", np.eye(4), "mm"))
+    expected = as_seen(predict(model, as_seen(data.take(7, axis))).labels)
+    np.testing.assert_array_equal(prediction.labels.squeeze(axis), expected)
+
+
 def test_a_bare_volume_is_taken_in_the_recipes_orientation() -> None:
     data = GENERATOR.normal(size=(20, 30, 40)).astype(np.float32)
     with_orientation = predict(small_model(3, orientation="RAS"), data)

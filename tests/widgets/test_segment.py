@@ -66,6 +66,12 @@ def test_empty_window_says_what_to_do_first(open_widget, checkpoint_3d, viewer, 
     assert widget.bar.run.isEnabled()
 
 
+def test_opens_from_the_menu_of_plugins(registered, viewer):
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-lgmsnet", "Segment")
+    assert dock.name.startswith("Segment")
+    assert "Open an image first" in widget.image_line.text()
+
+
 def test_checkpoint_is_described_before_it_is_loaded(open_widget, checkpoint_3d):
     widget = open_widget(checkpoint_3d)
     text = widget.checkpoint.line.text()

@@ -55,10 +55,16 @@ def whole(image: LayerImage, view: View) -> Box:
 def plane(image: LayerImage, view: View) -> Box:
     """Return the slice on screen."""
     _check_displayed(image, view)
-    return tuple(
-        slice(0, size) if axis in view.displayed else step
-        for axis, (size, step) in enumerate(zip(image.shape, view.step, strict=True))
-    )
+    box: list[int | slice] = []
+    for axis, (size, step) in enumerate(zip(image.shape, view.step, strict=True)):
+        if axis in view.displayed:
+            box.append(slice(0, size))
+        elif axis < image.leading:
+            box.append(step)
+        else:
+            # One voxel thick, and not flat: so it still knows how it lies in the body.
+            box.append(slice(step, step + 1))
+    return tuple(box)
 
 
 def drawn(image: LayerImage, view: View, shapes: Shapes, *, all_slices: bool) -> Box:

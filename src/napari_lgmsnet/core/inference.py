@@ -20,7 +20,7 @@ from napari_lgmsnet.core.errors import InputError, OutOfMemoryError
 from napari_lgmsnet.core.model import Model, ModelInfo
 from napari_lgmsnet.core.network.architecture import MULTIPLE
 from napari_lgmsnet.core.postprocess import labels_from_probabilities, probabilities_from_logits
-from napari_lgmsnet.core.preprocess import prepare, turn
+from napari_lgmsnet.core.preprocess import axis_codes, prepare, turn
 from napari_lgmsnet.core.types import Progress, Volume
 from napari_lgmsnet.core.windows import slide
 
@@ -261,7 +261,7 @@ def _logits(
             f'"{model.info.name}" works on volumes, "{volume.name}" is an image: choose a volume, '
             "or a 2D checkpoint"
         )
-    turned, grid = turn(volume, model.info.recipe.orientation)
+    turned, grid = turn(volume, slicing(volume, model.info.recipe.orientation))
     count = turned.spatial_shape[0]
     # Filled in place: a list of slices, stacked at the end, would need twice the memory.
     whole = torch.empty(0)
@@ -304,6 +304,20 @@ def _logits_of_one(
         model.network, torch.from_numpy(array), window, overlap, device, flips=settings.flips
     )
     return grid.restore(logits)
+
+
+def slicing(volume: Volume, orientation: str | None) -> str | None:
+    """Return the orientation in which a 2D network's slices are cut from a volume.
+
+    That of the recipe, but a volume one voxel thick is taken as the slice that it is, turned as
+    radiologists look at it: head or front up.
+    """
+    thin = [axis for axis, size in enumerate(volume.spatial_shape) if size == 1]
+    if orientation is None or len(thin) != 1:
+        return orientation
+    letter = axis_codes(volume)[thin[0]]
+    usual = {"S": "SPL", "I": "SPL", "A": "AIL", "P": "AIL", "R": "RIP", "L": "RIP"}
+    return orientation if usual[orientation[0]] == usual[letter] else usual[letter]
 
 
 def slices_of(volume: Volume) -> Iterator[Volume]:

@@ -201,6 +201,11 @@ def orientation_of(volume: Volume) -> NDArray[np.float64]:
     return orientation
 
 
+def axis_codes(volume: Volume) -> str:
+    """Return to which side of the body each spatial axis of a volume runs, such as ``SPL``."""
+    return "".join(nib.orientations.ornt2axcodes(orientation_of(volume)))
+
+
 def turn(volume: Volume, orientation: str | None) -> tuple[Volume, Grid]:
     """Bring a volume's axes into an anatomical orientation; no voxel is interpolated.
 

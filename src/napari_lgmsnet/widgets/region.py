@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_lgmsnet.adapters import regions
-from napari_lgmsnet.adapters.layers import LayerImage, geometry_of
+from napari_lgmsnet.adapters.layers import LayerImage, geometry_of, shape_of
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.combos import plain_combo, refill
 
@@ -100,7 +100,8 @@ class RegionPicker(QWidget):
         if found:
             [shapes] = found
         else:
-            style = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 1}
+            width = max(shape_of(layer)) / 200  # counted in pixels of the image
+            style = {"face_color": "transparent", "edge_color": "yellow", "edge_width": width}
             shapes = Shapes(ndim=layer.ndim, name=name, **style, **geometry_of(layer))
             self._viewer.add_layer(shapes)
         self._viewer.layers.selection.active = shapes

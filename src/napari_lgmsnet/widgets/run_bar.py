@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import traceback
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
+from napari_lgmsnet.core.errors import LGMSNetError
 from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.widgets.text import duration
 
@@ -74,8 +77,16 @@ class RunBar(QWidget):
         """Show a message."""
         self._show(text, detail, "")
 
-    def complain(self, text: str, *, detail: str = "") -> None:
+    def complain(self, error: Exception) -> None:
         """Show what went wrong and what to do."""
+        text, detail = str(error), ""
+        if not isinstance(error, LGMSNetError):
+            logging.getLogger(__name__).error("a job failed", exc_info=error)
+            text = (
+                f"Something unexpected went wrong ({type(error).__name__}: {error}). Nothing was "
+                "changed: try another checkpoint or region, or report this."
+            )
+            detail = "".join(traceback.format_exception(error))
         self._show(text, detail, "color: #ff8a73;")
 
     def _show(self, text: str, detail: str, style: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ from napari_lgmsnet.adapters.results import Mask, Result, Results, is_result
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.core.catalogue import shipped
-from napari_lgmsnet.core.errors import CheckpointError, InputError, LGMSNetError
+from napari_lgmsnet.core.errors import CheckpointError, InputError
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
 from napari_lgmsnet.widgets.layer_combo import LayerCombo
@@ -90,7 +88,7 @@ class SegmentWidget(QWidget):
             image = image_of(layer)
             region = self.options.region.box(layer, image)
         except InputError as error:
-            self._complain(error)
+            self.bar.complain(error)
             return
         accepted, keep = None, False
         result, info = self._result(), self.checkpoint.info
@@ -137,7 +135,7 @@ class SegmentWidget(QWidget):
         self.bar.run_clicked.connect(self.run)
         self.bar.cancel_clicked.connect(self._job.cancel)
         self.threshold.cut.connect(self._on_cut)
-        self.threshold.failed.connect(self._complain)
+        self.threshold.failed.connect(self.bar.complain)
         self._job.progressed.connect(self.bar.show_progress)
         self._job.returned.connect(self._on_returned)
         self._job.failed.connect(self._on_failed)
@@ -250,20 +248,9 @@ class SegmentWidget(QWidget):
         self.bar.end()
         if loading or isinstance(error, CheckpointError):
             self.checkpoint.refuse(self._reading)
-        self._complain(error)
+        self.bar.complain(error)
         # Another checkpoint, chosen in the meantime, may wait to be read.
         self._on_choice()
-
-    def _complain(self, error: Exception) -> None:
-        if isinstance(error, LGMSNetError):
-            self.bar.complain(str(error))
-        else:
-            logging.getLogger(__name__).error("the job failed", exc_info=error)
-            self.bar.complain(
-                f"Something unexpected went wrong ({type(error).__name__}: {error}). Nothing was "
-                "changed: try another checkpoint or region, or report this.",
-                detail="".join(traceback.format_exception(error)),
-            )
 
     def _on_stopped(self) -> None:
         self._run = None

@@ -162,7 +162,7 @@ def read_mask(path: Path, foreground_above: int | None) -> Volume:
 
 def check_classes(cases: list[Case], info: ModelInfo, what: str) -> None:
     """Raise TrainingError if no case shows one of the classes."""
-    shown = torch.cat([case.mask.unique() for case in cases]).unique().tolist()
+    shown = {int(value) for case in cases for value in np.unique(case.mask.numpy())}
     for number, one in enumerate(info.classes[1:], start=1):
         if number not in shown:
             raise TrainingError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_lgmsnet.adapters.samples import listed
+from napari_lgmsnet.core.samples import listed, score
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -39,8 +39,6 @@ def show_sample(viewer: Viewer, widget: SegmentWidget, name: str) -> dict[str, A
     dict
         Dice coefficients and the time taken.
     """
-    from napari_lgmsnet.core.metrics import dice_per_class
-
     sample = listed()[name]
     viewer.layers.clear()
     viewer.open_sample(PLUGIN, name)
@@ -54,17 +52,12 @@ def show_sample(viewer: Viewer, widget: SegmentWidget, name: str) -> dict[str, A
     if result is None:
         raise DemoError(f"{name}: {widget.bar.line.text()}")
     reference = viewer.layers[f"{name} reference"]
-    numbers = {info.name: k for k, info in enumerate(result.prediction.info.classes)}
-    scores = {}
-    for value, classes in sample["reference_classes"].items():
-        found = np.isin(result.mask.data, [numbers[c] for c in classes]).astype(np.uint8)
-        expected = (np.asarray(reference.data) == int(value)).astype(np.uint8)
-        scores[" + ".join(classes)] = round(float(dice_per_class(found, expected, 2)[0]), 4)
+    dice = score(sample, result.mask.data, reference.data, result.prediction.info)
     _arrange(viewer, result.mask)
     return {
         "sample": name,
         "checkpoint": sample["checkpoint"],
-        "dice": scores,
+        "dice": {classes: round(value, 4) for classes, value in dice.items()},
         "seconds_with_loading": round(seconds, 2),
         "seconds_of_network": round(result.prediction.seconds, 2),
     }

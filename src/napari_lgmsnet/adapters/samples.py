@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.resources import resource_folder
+from napari_lgmsnet.core.samples import listed
 
 if TYPE_CHECKING:
     from napari_lgmsnet.adapters.layers import LayerData
-
-
-def listed() -> dict[str, dict[str, Any]]:
-    """Return the samples that ship: name -> entry of sample_data/index.json."""
-    text = (resource_folder("sample_data") / "index.json").read_text(encoding="utf-8")
-    return {entry["name"]: entry for entry in json.loads(text)["samples"]}
 
 
 def open_sample(name: str) -> list[LayerData]:

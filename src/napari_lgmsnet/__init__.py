@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.checkpoints import load
-    from napari_lgmsnet.core.inference import Prediction, predict
+    from napari_lgmsnet.core.inference import predict
     from napari_lgmsnet.core.io import read, write
     from napari_lgmsnet.core.model import Model
+    from napari_lgmsnet.core.prediction import Prediction
     from napari_lgmsnet.core.types import Volume
 
 __version__ = "0.1.0"
@@ -20,7 +21,7 @@ __all__ = ["Model", "Prediction", "Volume", "__version__", "load", "predict", "r
 
 _HOMES = {
     "Model": "napari_lgmsnet.core.model",
-    "Prediction": "napari_lgmsnet.core.inference",
+    "Prediction": "napari_lgmsnet.core.prediction",
     "Volume": "napari_lgmsnet.core.types",
     "load": "napari_lgmsnet.core.checkpoints",
     "predict": "napari_lgmsnet.core.inference",

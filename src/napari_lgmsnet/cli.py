@@ -80,7 +80,7 @@ def predict(
     Example: napari-lgmsnet predict scan.nii.gz -o mask.nii.gz -c hippocampus-3d
     """
     from napari_lgmsnet.core import headless
-    from napari_lgmsnet.core.inference import make_settings
+    from napari_lgmsnet.core.prediction import make_settings
 
     settings = make_settings(
         device=device, threshold=threshold, overlap=overlap, flips=flips, native=native

@@ -11,8 +11,9 @@ import torch
 from napari_lgmsnet import predict
 from napari_lgmsnet.core import inference, windows
 from napari_lgmsnet.core.errors import InputError, OutOfMemoryError
-from napari_lgmsnet.core.inference import iterate, make_settings
+from napari_lgmsnet.core.inference import iterate
 from napari_lgmsnet.core.postprocess import labels_from_probabilities
+from napari_lgmsnet.core.prediction import make_settings
 from napari_lgmsnet.core.progress import run
 from napari_lgmsnet.core.types import Progress, Volume
 from napari_lgmsnet.core.windows import slide

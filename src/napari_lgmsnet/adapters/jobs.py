@@ -12,8 +12,8 @@ from napari_lgmsnet.core.recipes import recipe_named
 from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
-    from napari_lgmsnet.core.inference import Prediction
     from napari_lgmsnet.core.model import Model
+    from napari_lgmsnet.core.prediction import Prediction
 
 Job = Generator[Progress, None, Any]
 
@@ -59,7 +59,7 @@ class Request:
     recipe : str
         Name of a built-in recipe; empty for the checkpoint's own.
     settings : mapping
-        As for :class:`~napari_lgmsnet.core.inference.PredictSettings`.
+        As for :class:`~napari_lgmsnet.core.prediction.PredictSettings`.
     loaded : Loaded, optional
         Used instead of reading the checkpoint again.
     """
@@ -89,9 +89,10 @@ def segment(request: Request) -> Generator[Progress, None, tuple[Loaded, Predict
     if loaded is None or not loaded.fresh:
         loaded = yield from load(request.reference)
     from napari_lgmsnet.core import device, inference
+    from napari_lgmsnet.core.prediction import make_settings
 
     device.set_thread_budget(spare=1)
-    settings = inference.make_settings(**request.settings)
+    settings = make_settings(**request.settings)
     model = loaded.model
     if request.recipe:
         model = model.with_recipe(recipe_named(request.recipe))

@@ -17,8 +17,8 @@ from napari_lgmsnet.core.geometry import Box
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_lgmsnet.core.inference import Prediction
     from napari_lgmsnet.core.info import ClassInfo
+    from napari_lgmsnet.core.prediction import Prediction
 
 METADATA = "napari-lgmsnet"
 Mask = NDArray[np.uint8]

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_lgmsnet.core.errors import InputError
-from napari_lgmsnet.core.inference import Prediction, PredictSettings, iterate
+from napari_lgmsnet.core.inference import iterate
 from napari_lgmsnet.core.io import read, write, write_labels
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.paths import split_suffix
+from napari_lgmsnet.core.prediction import Prediction, PredictSettings
 from napari_lgmsnet.core.types import Progress
 
 NIFTI = (".nii.gz", ".nii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TypeVar
 
 from napari_lgmsnet.core.types import Progress
@@ -27,3 +28,14 @@ def run(job: Generator[Progress, None, T], report: Callable[[Progress], object] 
             return result
         if report is not None:
             report(progress)
+
+
+def within(job: Generator[Progress, None, T], step: Progress) -> Generator[Progress, None, T]:
+    """Run a job as one step of a larger one; its own steps show in the message only."""
+    while True:
+        try:
+            part = next(job)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        yield replace(step, message=f"{step.message}, {part.message}")

@@ -28,7 +28,7 @@ from napari_lgmsnet.widgets.threshold import ThresholdSlider
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_lgmsnet.core.inference import Prediction
+    from napari_lgmsnet.core.prediction import Prediction
 
 NO_IMAGE = "Open an image first: File > Open File(s)…, or File > Open Sample > LGMSNet."
 

@@ -16,7 +16,7 @@ from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.widgets.questions import Edits, ask_about_edits
 
 if TYPE_CHECKING:
-    from napari_lgmsnet.core.inference import Prediction
+    from napari_lgmsnet.core.prediction import Prediction
 
 PAUSE_MS = 40
 """The mask follows after the slider has rested this long."""

@@ -10,7 +10,7 @@ from napari_lgmsnet.core.io import read_labels
 from napari_lgmsnet.core.resources import resource_folder
 from napari_lgmsnet.core.samples import listed, score
 
-AT_LEAST = {"colin27-axial": 0.95, "colin27-slices": 0.90, "colin27-hippocampus": 0.50}
+AT_LEAST = {"colin27-axial": 0.95, "colin27-slices": 0.90, "colin27-hippocampus": 0.60}
 """Dice; AAL draws the hippocampus so wide that a perfect mask reaches 0.6 to 0.75."""
 
 

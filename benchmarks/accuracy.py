@@ -1,4 +1,6 @@
-"""Evaluate the weights that ship on cases that training never saw, and print a table.
+"""Evaluate the weights that ship on cases without gradients, and print a table.
+
+The lists for polyps and hippocampus also chose the epoch to keep; Colin27 chose nothing.
 
     python benchmarks/accuracy.py --data DATASETS --colin COLIN27 [--only NAME] [--store]
 
@@ -60,7 +62,7 @@ def polyps(model: Model, data: Path) -> Metrics:
 
 
 def hippocampus(model: Model, data: Path) -> Metrics:
-    """Every tenth of the 200 cases in the order of their names, which training never saw."""
+    """Every tenth of the 200 cases in the order of their names: not trained on, but the epoch was chosen on them."""
     folder = data / "hippocampus"
     dice = []
     for image in sorted((folder / "images").iterdir())[9::10]:

@@ -62,7 +62,7 @@ def polyps(model: Model, data: Path) -> Metrics:
 
 
 def hippocampus(model: Model, data: Path) -> Metrics:
-    """Every tenth of the 200 cases in the order of their names: not trained on, but the epoch was chosen on them."""
+    """Every tenth of the 200 cases by name: not trained on, but they chose the epoch."""
     folder = data / "hippocampus"
     dice = []
     for image in sorted((folder / "images").iterdir())[9::10]:

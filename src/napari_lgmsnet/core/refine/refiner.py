@@ -239,7 +239,7 @@ class Refiner:
             values = data.reshape(*data.shape[:dimensions], channels).astype(np.float64)
             values = values / self._intensity_scale(channels)
         sigma = np.maximum(SMOOTHING * self._side / self._spacing, 0.5)
-        return ndimage.gaussian_filter(values, (*sigma, 0.0))
+        return np.asarray(ndimage.gaussian_filter(values, (*sigma, 0.0)))
 
     def _intensity_scale(self, channels: int) -> Floats:
         """Return what each channel is divided by; worked out once, from a part of the voxels."""

@@ -1,0 +1,47 @@
+"""What every command shows on standard error: progress, and lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.types import Progress as Step
+
+T = TypeVar("T")
+
+console = Console(stderr=True)
+
+
+def show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
+    """Run a job with a progress bar and return its result.
+
+    Parameters
+    ----------
+    job : generator of Progress
+    title : str
+    quiet : bool
+        Show nothing.
+    """
+    from napari_lgmsnet.core import progress
+
+    columns = (
+        TextColumn("{task.fields[title]}", markup=False),
+        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeRemainingColumn(),
+    )
+    # Without a terminal a bar that is redrawn would be no more than empty lines.
+    hidden = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", title=title, total=None)
+
+        def report(step: Step) -> None:
+            bar.update(
+                task, completed=step.step, total=step.total or None, description=step.message
+            )
+
+        return progress.run(job, report)

@@ -1,0 +1,214 @@
+"""Where a network's answer should not be trusted: it is asked several times, in other words.
+
+Test-time augmentation after Wang et al. 2019 (Aleatoric uncertainty estimation with test-time
+augmentation): the same image, mirrored and shifted by a few pixels, should get the same mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_lgmsnet.core import progress
+from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.inference import iterate
+from napari_lgmsnet.core.model import Model
+from napari_lgmsnet.core.network import LGMSNet
+from napari_lgmsnet.core.postprocess import labels_from_probabilities
+from napari_lgmsnet.core.prediction import Prediction, PredictSettings
+from napari_lgmsnet.core.types import Progress, Volume
+from napari_lgmsnet.core.windows import flips_of
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to show an image to a network.
+
+    Parameters
+    ----------
+    flips : tuple of int
+        Axes of (B, C, *S) that are mirrored.
+    shift : tuple of int
+        Pixels of the network's input by which the image is moved along each of *S.
+    """
+
+    flips: tuple[int, ...]
+    shift: tuple[int, ...]
+
+
+def views(dimensions: int, *, flips: bool = True, shift: int = 4) -> list[View]:
+    """Return the ways in which an image is shown: as it is, mirrored, and shifted.
+
+    Parameters
+    ----------
+    dimensions : 2 or 3
+        Of the network.
+    flips : bool
+        All mirror images: 3 more in 2D, 7 more in 3D.
+    shift : int
+        Pixels of the network's input, to both sides along each axis: 4 more in 2D, 6 more in
+        3D; 0 for none. What leaves a window at one side is unknown: there, the answer beside it
+        is repeated.
+
+    Raises
+    ------
+    InputError
+        If that is one view only, or the shift is negative.
+    """
+    if shift < 0 or (shift == 0 and not flips):
+        raise InputError(
+            f"doubt is measured by comparing several views, and flips={flips} with shift={shift} "
+            "gives one: choose flips, or a shift of a few pixels"
+        )
+    still = (0,) * dimensions
+    found = [View(axes, still) for axes in flips_of(dimensions, flips=flips)]
+    moves = [
+        tuple(step * (axis == other) for other in range(dimensions))
+        for axis in range(dimensions)
+        for step in (-shift, shift)
+    ]
+    return found + [View((), move) for move in moves if shift]
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What several views of an image say together.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Its probabilities are the mean over all views, its labels what that mean says.
+    entropy : float32 array (*S)
+        Of the mean: 0 where the network is sure of one class, 1 where all classes are as likely
+        (bits, divided by the logarithm of the number of classes).
+    disagreement : float32 array (*S)
+        The part of ``entropy`` that comes from the views contradicting each other (mutual
+        information, in the same unit); the rest is there in every single view.
+    views : int
+        How many views were asked.
+    """
+
+    prediction: Prediction
+    entropy: FloatArray
+    disagreement: FloatArray
+    views: int
+
+
+def estimate(
+    model: Model,
+    volume: Volume,
+    settings: PredictSettings,
+    *,
+    flips: bool = True,
+    shift: int = 4,
+) -> Generator[Progress, None, Uncertainty]:
+    """Ask a network for several views of a volume, and how much its answers differ.
+
+    Parameters
+    ----------
+    model : Model
+    volume : Volume
+        As for :func:`~napari_lgmsnet.core.inference.iterate`.
+    settings : PredictSettings
+        Its own ``flips`` has no meaning here.
+    flips, shift
+        As for :func:`views`.
+
+    Yields
+    ------
+    Progress
+        One a window or slice of each view.
+
+    Returns
+    -------
+    Uncertainty
+
+    Raises
+    ------
+    InputError
+        If the volume does not suit the checkpoint, or there is one view only.
+    OutOfMemoryError
+        If not even windows of 32 fit into memory.
+    """
+    wanted = views(model.info.recipe.dimensions, flips=flips, shift=shift)
+    settings = settings.model_copy(update={"flips": False})
+    mean = np.zeros(0, dtype=np.float32)
+    single = np.zeros(0, dtype=np.float32)
+    seconds = 0.0
+    for done, view in enumerate(wanted):
+        here = Progress(done, len(wanted), f"view {done + 1} of {len(wanted)}")
+        yield here
+        seen = Model(cast(LGMSNet, _Seen(model.network, view)), model.info, model.sha256)
+        answer = yield from progress.within(iterate(seen, volume, settings), here)
+        if done == 0:
+            mean, single = np.zeros_like(answer.probabilities), np.zeros_like(answer.foreground)
+        mean += answer.probabilities / np.float32(len(wanted))
+        single += entropy_of(answer.probabilities) / np.float32(len(wanted))
+        seconds += answer.seconds
+    entropy = entropy_of(mean)
+    prediction = replace(
+        answer,
+        probabilities=mean,
+        labels=labels_from_probabilities(mean, settings.threshold),
+        notes=(*answer.notes, f"mean of {len(wanted)} views"),
+        seconds=seconds,
+    )
+    # Rounding can leave the difference a little below zero.
+    disagreement = np.maximum(entropy - single, 0)
+    return Uncertainty(prediction, entropy, disagreement, len(wanted))
+
+
+def entropy_of(probabilities: NDArray[np.floating]) -> FloatArray:
+    """Return the entropy of probabilities, 0 (sure) to 1 (all classes as likely).
+
+    Parameters
+    ----------
+    probabilities : float array (K, *S)
+        One foreground probability, or those of all classes.
+
+    Returns
+    -------
+    float32 array (*S)
+    """
+    count = probabilities.shape[0]
+    total = np.zeros(probabilities.shape[1:], dtype=np.float32)
+    for channel in probabilities:
+        for p in (channel, 1 - channel) if count == 1 else (channel,):
+            total -= p * np.log2(np.maximum(p, np.float32(1e-12)))
+    entropy: FloatArray = np.clip(total / np.float32(np.log2(max(2, count))), 0, 1)
+    return entropy
+
+
+class _Seen(nn.Module):
+    """A network that is shown every window mirrored and shifted, and whose answer is put back."""
+
+    def __init__(self, network: LGMSNet, view: View) -> None:
+        super().__init__()
+        self.network = network
+        self.view = view
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Return logits (B, K, *S) for a batch (B, C, *S)."""
+        back = tuple(-step for step in self.view.shift)
+        shown = _moved(batch.flip(self.view.flips), self.view.shift)
+        answer: Tensor = self.network(shown)
+        return _moved(answer, back).flip(self.view.flips)
+
+
+def _moved(batch: Tensor, shift: tuple[int, ...]) -> Tensor:
+    """Shift (B, C, *S); the border is repeated where nothing is known."""
+    if not any(shift):
+        return batch
+    pads = [pad for step in reversed(shift) for pad in (max(step, 0), max(-step, 0))]
+    padded = F.pad(batch, pads, mode="replicate")
+    for axis, (step, size) in enumerate(zip(shift, batch.shape[2:], strict=True), start=2):
+        padded = padded.narrow(axis, max(-step, 0), size)
+    return padded

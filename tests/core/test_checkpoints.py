@@ -74,6 +74,17 @@ def test_own_format_keeps_everything(tmp_path: Path) -> None:
     assert all(p.requires_grad for p in loaded.network.parameters())
 
 
+def test_half_precision_keeps_norm_statistics_beyond_its_range(tmp_path: Path) -> None:
+    model = small_model(2)
+    statistics = {k: v for k, v in model.network.state_dict().items() if ".running_var" in k}
+    for variance in statistics.values():
+        variance.fill_(1e6)
+    save(tmp_path / "half.safetensors", model, half=True)
+    state = load(tmp_path / "half.safetensors").network.state_dict()
+    assert statistics
+    assert all(torch.equal(state[key], value) for key, value in statistics.items())
+
+
 def test_half_precision_is_half_the_size(tmp_path: Path) -> None:
     model = small_model(2)
     save(tmp_path / "full.safetensors", model)

@@ -7,7 +7,6 @@ file that needs more than tensors and plain containers is refused, never execute
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import warnings
 import zipfile
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from napari_lgmsnet.core.catalogue import FORMAT, FORMAT_VERSION, SUFFIX, shipped
 from napari_lgmsnet.core.errors import CheckpointError
+from napari_lgmsnet.core.hashing import file_sha256
 from napari_lgmsnet.core.io.atomic import atomic_path
 from napari_lgmsnet.core.model import Model, ModelInfo, default_classes
 from napari_lgmsnet.core.network import LGMSNet
@@ -102,7 +102,8 @@ def save(path: str | Path, model: Model, *, half: bool = False, overwrite: bool 
         Ends in ``.safetensors``.
     model : Model
     half : bool
-        Store floats as float16, for files that ship.
+        Store weights as float16, for files that ship. Norm statistics stay float32: their
+        variances leave float16's range.
     overwrite : bool
         Replace an existing file; otherwise that is an error.
 
@@ -116,7 +117,7 @@ def save(path: str | Path, model: Model, *, half: bool = False, overwrite: bool 
         raise CheckpointError(f'"{path.name}" must end in {SUFFIX}')
     tensors = {}
     for key, tensor in model.network.state_dict().items():
-        shrink = half and tensor.is_floating_point()
+        shrink = half and tensor.is_floating_point() and ".running_" not in key
         tensors[key] = (
             tensor.detach().cpu().to(torch.float16 if shrink else tensor.dtype).contiguous()
         )
@@ -135,12 +136,6 @@ def export_official(path: str | Path, model: Model, *, overwrite: bool = False) 
     state = to_official(model.network.state_dict(), model.info.architecture)
     with atomic_path(Path(path), overwrite=overwrite) as temporary:
         torch.save({key: tensor.detach().cpu().clone() for key, tensor in state.items()}, temporary)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def build(state: Mapping[str, Tensor], architecture: Architecture, path: Path) -> LGMSNet:

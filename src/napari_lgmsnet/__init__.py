@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_lgmsnet.core.checkpoints import load
     from napari_lgmsnet.core.inference import predict
+    from napari_lgmsnet.core.inspect.features import Features, features
     from napari_lgmsnet.core.io import read, write
     from napari_lgmsnet.core.model import Model
     from napari_lgmsnet.core.prediction import Prediction
@@ -17,12 +18,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Model", "Prediction", "Volume", "__version__", "load", "predict", "read", "write"]
+__all__ = [
+    "Features",
+    "Model",
+    "Prediction",
+    "Volume",
+    "__version__",
+    "features",
+    "load",
+    "predict",
+    "read",
+    "write",
+]
 
 _HOMES = {
+    "Features": "napari_lgmsnet.core.inspect.features",
     "Model": "napari_lgmsnet.core.model",
     "Prediction": "napari_lgmsnet.core.prediction",
     "Volume": "napari_lgmsnet.core.types",
+    "features": "napari_lgmsnet.core.inspect.features",
     "load": "napari_lgmsnet.core.checkpoints",
     "predict": "napari_lgmsnet.core.inference",
     "read": "napari_lgmsnet.core.io",

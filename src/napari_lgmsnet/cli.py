@@ -8,22 +8,22 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from napari_lgmsnet.core.errors import CheckpointError, InputError, LGMSNetError, TrainingError
+from napari_lgmsnet import cli_features, cli_project
+from napari_lgmsnet.cli_progress import console, show
+from napari_lgmsnet.core.errors import (
+    CheckpointError,
+    InputError,
+    LGMSNetError,
+    ProjectError,
+    TrainingError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import TypeVar
-
     from napari_lgmsnet.core.model import Model
-    from napari_lgmsnet.core.types import Progress as Step
-
-    T = TypeVar("T")
 
 # Large tensors on huge pages: on Linux a training step is faster by far. Must be set before torch.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -35,7 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="LGMSNet: segment medical images and volumes, and train networks that do.",
 )
-console = Console(stderr=True)
+app.add_typer(cli_project.app, name="project")
+app.command()(cli_features.features)
 
 Checkpoint = Annotated[
     str, typer.Option("--checkpoint", "-c", help="Name of a bundled checkpoint, or a file.")
@@ -67,6 +68,23 @@ def predict(
     native: Annotated[
         bool, typer.Option("--native", help="Images in windows at their own size.")
     ] = False,
+    channels: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--channel",
+            min=1,
+            help="Of images with channels: the one to use; for several, repeat it in their order.",
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option(help="Of pyramids: 1 is the finest; auto takes what suits the recipe.")
+    ] = "1",
+    frame: Annotated[
+        int | None, typer.Option(min=1, help="Of time series: only this one instead of all.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Of a DICOM folder: the one with this number (see describe).")
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the foreground's probability as well.")
     ] = False,
@@ -75,7 +93,8 @@ def predict(
 ) -> None:
     """Segment images and volumes; each mask lies exactly on its input.
 
-    NIfTI in gives NIfTI out on the same grid; PNG, JPEG and TIFF give PNG or TIFF.
+    NIfTI in gives NIfTI out on the same grid; PNG, JPEG and TIFF give PNG or TIFF. A folder of
+    DICOM is one input; with -o mask.dcm its mask becomes a DICOM SEG.
 
     Example: napari-lgmsnet predict scan.nii.gz -o mask.nii.gz -c hippocampus-3d
     """
@@ -83,14 +102,23 @@ def predict(
     from napari_lgmsnet.core.prediction import make_settings
 
     settings = make_settings(
-        device=device, threshold=threshold, overlap=overlap, flips=flips, native=native
+        device=device, threshold=threshold, overlap=overlap, flips=flips, native=native,
+        channels=tuple(one - 1 for one in channels) if channels else None,
+    )  # fmt: skip
+    jobs = headless.plan(
+        inputs,
+        output,
+        overwrite=overwrite,
+        probabilities=probabilities,
+        level=_level(level),
+        frame=None if frame is None else frame - 1,
+        series=series,
     )
-    jobs = headless.plan(inputs, output, overwrite=overwrite, probabilities=probabilities)
     model = _load(checkpoint, recipe)
     failures = []
     for job in jobs:
         try:
-            prediction = _show(headless.predict_file(model, job, settings), job.source.name, quiet)
+            prediction = show(headless.predict_file(model, job, settings), job.source.name, quiet)
         except LGMSNetError as error:
             failures.append(f"{job.source}: {error}")
         else:
@@ -106,9 +134,24 @@ def predict(
 
 @app.command()
 def describe(
-    checkpoint: Annotated[str, typer.Argument(help="A checkpoint's file or name.")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT", help="A checkpoint's file or name, or a folder of DICOM."
+        ),
+    ],
 ) -> None:
-    """Say what a checkpoint is: network, classes, recipe, training data, licence, metrics."""
+    """Say what a checkpoint is: network, classes, recipe, training data, licence, metrics.
+
+    Of a folder of DICOM it lists the series.
+    """
+    if Path(checkpoint).is_dir():
+        from napari_lgmsnet.core.io import dicom
+
+        if dicom.holds_dicom(Path(checkpoint)):
+            contents = dicom.survey(Path(checkpoint))
+            typer.echo("\n".join([*map(str, contents.series), *contents.notes()]))
+            return
     typer.echo(_load(checkpoint, None).describe())
 
 
@@ -139,11 +182,22 @@ def train(
     settings = read_training_config(config, epochs=epochs)
     origin = _load(parent, None) if parent else None
     job = start(settings, data, run, device=device, parent=origin)
-    result = _show(job, settings.name, quiet)
+    result = show(job, settings.name, quiet)
     typer.echo(
         f"{result.checkpoint}: Dice {result.dice:.4f}, IoU {result.iou:.4f} on the validation "
         f"cases, reached in epoch {result.epoch}"
     )
+
+
+def _level(text: str) -> int | Literal["auto"]:
+    """Return the level that is asked for, counted from 0."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) == 0:
+        raise InputError(
+            f'level "{text}" is no number from 1 on, and not auto: choose one of these'
+        )
+    return int(text) - 1
 
 
 def _load(checkpoint: str, recipe: str | None) -> Model:
@@ -153,34 +207,12 @@ def _load(checkpoint: str, recipe: str | None) -> Model:
     return load(checkpoint, recipe_named(recipe) if recipe else None)
 
 
-def _show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
-    """Run a job with a progress bar on standard error."""
-    from napari_lgmsnet.core import progress
-
-    columns = (
-        TextColumn("{task.fields[title]}", markup=False),
-        BarColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("", title=title, total=None)
-
-        def report(step: Step) -> None:
-            bar.update(
-                task, completed=step.step, total=step.total or None, description=step.message
-            )
-
-        return progress.run(job, report)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every expected error is one line and exit code 2."""
     try:
         code = app(args=arguments, standalone_mode=False)
     except LGMSNetError as error:
-        kind = {CheckpointError: "checkpoint", TrainingError: "training"}.get(type(error), "input")
-        sys.exit(_fail(f"{kind} error: {error}"))
+        sys.exit(_fail(f"{_kind_of(error)} error: {error}"))
     except KeyboardInterrupt:
         sys.exit(_fail("stopped", 130))
     except Exception as error:
@@ -189,6 +221,12 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit(_fail(f"usage error: {error.format_message()} (see napari-lgmsnet --help)"))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _kind_of(error: LGMSNetError) -> str:
+    if isinstance(error, ProjectError):  # or one of its kinds
+        return "project"
+    return {CheckpointError: "checkpoint", TrainingError: "training"}.get(type(error), "input")
 
 
 def _fail(message: str, code: int = 2) -> int:

@@ -52,16 +52,34 @@ def test_everything_named_exists(manifest):
 
 
 def test_every_sample_is_offered(manifest):
-    offered = {entry.key: entry.display_name for entry in manifest.contributions.sample_data}
+    # Those to download are tested with the window that downloads them.
+    bundled = [one for one in manifest.contributions.sample_data if hasattr(one, "command")]
+    offered = {entry.key: entry.display_name for entry in bundled}
     assert offered == {name: entry["title"] for name, entry in samples.listed().items()}
     commands = {entry.id: entry.title for entry in manifest.contributions.commands}
-    for entry in manifest.contributions.sample_data:
+    for entry in bundled:
         assert commands[entry.command] == entry.display_name
 
 
 def test_menu_entry_opens_the_widget(manifest):
-    [entry] = manifest.contributions.menus["napari/layers/segment"]
-    assert entry.command in {widget.command for widget in manifest.contributions.widgets}
+    entries = manifest.contributions.menus["napari/layers/segment"]
+    commands = [entry.command for entry in entries]
+    names = ("segment", "inspect", "save_mask")
+    assert commands == [f"napari-lgmsnet.{name}" for name in names]
+    assert set(commands[:2]) <= {widget.command for widget in manifest.contributions.widgets}
+
+
+def test_everything_that_can_be_read_can_be_opened(manifest):
+    """PNG and TIFF napari opens itself; pages of other formats are for our reader."""
+    from napari_lgmsnet.core.io import READABLE, itk, nifti
+
+    [patterns] = [
+        set(reader.filename_patterns)
+        for reader in manifest.contributions.readers
+        if reader.command == "napari-lgmsnet.get_reader"
+    ]
+    assert patterns >= {f"*{ending}" for ending in (*nifti.ENDINGS, *itk.ENDINGS)}
+    assert {pattern[1:] for pattern in patterns if pattern.startswith("*.")} <= {*READABLE, ".zarr"}
 
 
 def test_preferences_have_the_defaults_of_the_code(manifest):

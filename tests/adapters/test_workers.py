@@ -203,3 +203,22 @@ def test_abandoned_job_reports_nothing(background, qtbot):
     background.abandon()
     wait(qtbot, background)
     assert heard.words == []
+
+
+def test_job_ends_well_though_nobody_holds_on_to_it(qapp, qtbot):
+    ended = []
+
+    def start():
+        background = Background()
+        background.start(counting(2000, ended))
+        return weakref.ref(background)
+
+    forgotten = start()
+    gc.collect()
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+
+    def gone():
+        gc.collect()
+        return forgotten() is None
+
+    qtbot.waitUntil(gone, timeout=20_000)

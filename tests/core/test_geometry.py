@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from napari_lgmsnet.core.arrays import as_lazy
 from napari_lgmsnet.core.errors import GeometryError
-from napari_lgmsnet.core.geometry import box_around, crop
+from napari_lgmsnet.core.geometry import affine_of_level, box_around, coarser_volumes, crop
 from napari_lgmsnet.core.types import Volume
 
 SHEARED = np.array(
@@ -65,10 +66,41 @@ def test_impossible_parts_are_refused(volume: Volume, box: tuple, words: str) ->
         crop(volume, box)
 
 
-def test_time_series_is_refused() -> None:
-    series = Volume.from_array(np.zeros((2, 3, 4)), "TYX")
-    with pytest.raises(GeometryError, match="one frame"):
-        crop(series, (slice(None), slice(None)))
+def test_of_a_series_all_frames_are_kept() -> None:
+    series = Volume.from_array(np.arange(24).reshape(2, 3, 4), "TYX", (2.0, 3.0))
+    part = crop(series, (slice(1, 3), slice(2, 4)))
+    assert part.axes == "TYX"
+    np.testing.assert_array_equal(part.data, series.data[:, 1:3, 2:4])
+    np.testing.assert_array_equal(part.affine[:2, 2], [2.0, 6.0])
+
+
+def test_part_of_lazy_data_stays_lazy() -> None:
+    data = np.arange(60).reshape(3, 4, 5)
+    part = crop(Volume.from_array(as_lazy(data), "ZYX"), (slice(1, 2), slice(0, 4), slice(2, 4)))
+    assert part.is_lazy
+    np.testing.assert_array_equal(part.loaded().data, data[1:2, :, 2:4])
+
+
+@pytest.mark.parametrize("coarser", [(4, 3, 2), (5, 2, 7), (8, 6, 14)])
+def test_coarser_level_covers_the_same_extent(coarser: tuple[int, ...]) -> None:
+    shape = (8, 6, 14)
+    affine = np.array([[2.0, 0.3, 0, -7], [0.1, 0.4, -1.5, 30], [0, 0.9, 0.2, 4], [0, 0, 0, 1]])
+    level = affine_of_level(affine, shape, coarser)
+    first = np.array([-0.5, -0.5, -0.5, 1.0])
+    np.testing.assert_allclose(level @ first, affine @ first, atol=1e-12)
+    last = [[*(n - 0.5 for n in size), 1.0] for size in (shape, coarser)]
+    np.testing.assert_allclose(level @ last[1], affine @ last[0], atol=1e-12)
+    if coarser == (4, 3, 2):
+        # The centre of a coarse voxel is that of the 2 x 2 x 7 fine ones below it.
+        fine = [affine @ [z, y, x, 1] for z in (2, 3) for y in (4, 5) for x in range(7)]
+        np.testing.assert_allclose(level @ [1, 2, 0, 1], np.mean(fine, axis=0), atol=1e-12)
+
+
+def test_copies_that_are_no_levels_are_left_out() -> None:
+    volume = Volume.from_array(np.zeros((2, 8, 6)), "TYX")
+    copies = [np.zeros(shape) for shape in ((2, 4, 3), (1, 2, 2), (2, 5, 2), (2, 4, 3), (2, 1, 1))]
+    levels = coarser_volumes(volume, copies)
+    assert [one.spatial_shape for one in levels] == [(4, 3), (1, 1)]
 
 
 def test_box_holds_every_voxel_that_the_points_touch(volume: Volume) -> None:

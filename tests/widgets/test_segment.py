@@ -251,7 +251,7 @@ def test_volumes_of_a_time_series(open_widget, finish, viewer, checkpoint_3d):
     series = np.random.default_rng(0).normal(size=(3, 5, 34, 33)).astype(np.float32)
     viewer.add_image(series, name="film")
     widget = open_widget(checkpoint_3d)
-    assert "time point on screen" in widget.image_line.text()
+    assert "3 frames" in widget.image_line.text()
     viewer.dims.set_point(0, 1)
     widget.threshold.setValue(0.0)
     widget.run()

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_lgmsnet.adapters.layers import LayerImage
+from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.core.recipes import recipe_named
 from napari_lgmsnet.core.types import Progress

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_lgmsnet.core.errors import GeometryError, InputError
-from napari_lgmsnet.core.geometry import Box, crop
-from napari_lgmsnet.core.types import Units, Volume
+from napari_lgmsnet.adapters.layer_image import LayerImage
+from napari_lgmsnet.core.axis_order import reorder, viewing_order
+from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.types import Volume
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -21,109 +22,56 @@ GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_la
 """What says where a layer lies; in this order it can also be set on an existing layer."""
 
 _CHANNELS = {"c", "channel", "channels"}
-_SPATIAL = 3
+_TIME = {"t", "time"}
 
 
-@dataclass(frozen=True)
-class LayerImage:
-    """What a worker needs to know of an image layer, without the layer.
+def image_of(layer: Image, *, channel_axis: int | None = None, level: int = 0) -> LayerImage:
+    """Return what a worker needs of an image layer.
 
     Parameters
     ----------
-    data : array-like
-        The layer's own, at the finest level; it may be lazy.
-    colours : bool
-        Whether the last axis of ``data`` holds red, green, blue (and alpha).
-    shape : tuple of int
-        Of the layer, without colours. The last three axes (or all of two) are the spatial ones,
-        those before them are time or the like.
-    affine : float array (n + 1, n + 1)
-        From index to the viewer's world, along all n axes of the layer.
-    millimetres : float, optional
-        Length of one unit of that world in mm; None if the layer has no physical size.
-    name : str
-    """
-
-    data: Any
-    colours: bool
-    shape: tuple[int, ...]
-    affine: NDArray[np.float64]
-    millimetres: float | None
-    name: str
-
-    @property
-    def leading(self) -> int:
-        """Return the number of axes before the spatial ones."""
-        return max(0, len(self.shape) - _SPATIAL)
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Return the number of voxels along each spatial axis."""
-        return self.shape[self.leading :]
-
-    @property
-    def spatial_affine(self) -> NDArray[np.float64]:
-        """Return the affine of the spatial axes alone, in mm where the layer has a size.
-
-        Raises
-        ------
-        GeometryError
-            If time and space are mixed in the layer's affine.
-        """
-        lead = self.leading
-        if self.affine[:lead, lead:-1].any() or self.affine[lead:-1, :lead].any():
-            raise GeometryError(
-                f'"{self.name}" is rotated or sheared between its time axis and space: '
-                "remove that from its affine"
-            )
-        affine = self.affine[lead:, lead:].copy()
-        affine[:-1] *= self.millimetres or 1.0
-        return affine
-
-    @property
-    def units(self) -> Units:
-        """Return the unit of the spatial affine."""
-        return "pixel" if self.millimetres is None else "mm"
-
-    def read(self, region: Box) -> Volume:
-        """Return a part as a volume, with its place in the world.
-
-        Parameters
-        ----------
-        region : tuple of int or slice
-            One for each axis of the layer; numbers for those before the spatial ones.
-        """
-        frame = tuple(region[: self.leading])
-        axes = "ZYX"[-len(self.spatial_shape) :] + ("C" if self.colours else "")
-        data = self.data[frame] if frame else self.data
-        volume = Volume(data, axes, self.spatial_affine, self.units, self.name)
-        return crop(volume, region[self.leading :])
-
-
-def image_of(layer: Image) -> LayerImage:
-    """Return what a worker needs of an image layer.
+    layer : napari Image layer
+    channel_axis : int, optional
+        Axis of the layer that holds channels; by default the one that its label calls so.
+    level : int
+        Of a multiscale layer; 0 is the finest.
 
     Raises
     ------
     InputError
         If the layer is of a kind that cannot be segmented.
     """
-    if layer.ndim < 2:
+    if layer.rgb:
+        channel_axis = None
+    elif channel_axis is None:
+        channel_axis = channel_axis_of(layer)
+    axes = [axis for axis in range(layer.ndim) if axis != channel_axis]
+    if len(axes) < 2:
         raise InputError(f'"{layer.name}" has one axis only: choose an image or a volume')
-    channels = [label for label in layer.axis_labels if label.lower() in _CHANNELS]
-    if channels:
-        raise InputError(
-            f'axis "{channels[0]}" of "{layer.name}" holds channels: split them into layers first '
-            "(Layers > Data > Split Stack), then choose one"
-        )
+    named_time = len(axes) == 3 and layer.axis_labels[axes[0]].lower() in _TIME
+    leading = 1 if named_time else max(0, len(axes) - 3)
+    levels = tuple(layer.data) if layer.multiscale else (layer.data,)
     return LayerImage(
-        data=layer.data[0] if layer.multiscale else layer.data,
+        levels=levels,
         colours=bool(layer.rgb),
-        shape=shape_of(layer),
-        affine=affine_of(layer),
-        millimetres=_millimetres(layer),
+        leading=leading,
+        layer_affine=affine_of(layer),
+        layer_units=tuple(layer.units),
         name=str(layer.name),
+        level=min(level, len(levels) - 1),
+        channel_axis=channel_axis,
     )
+
+
+def channel_axis_of(layer: Image) -> int | None:
+    """Return the axis of a layer that its label calls channels, if any."""
+    labels = [str(label).lower() for label in layer.axis_labels]
+    return next((axis for axis, label in enumerate(labels) if label in _CHANNELS), None)
+
+
+def is_named(layer: Image, axis: int) -> bool:
+    """Return whether an axis has a label, and not just the number that stands in for one."""
+    return not str(layer.axis_labels[axis]).removeprefix("axis").strip().lstrip("-").isdigit()
 
 
 def shape_of(layer: Image) -> tuple[int, ...]:
@@ -148,24 +96,57 @@ def geometry_of(layer: Layer) -> dict[str, Any]:
     return geometry
 
 
-def place_over(layer: Layer, other: Layer) -> None:
-    """Make a layer lie exactly over another one."""
-    for name, value in geometry_of(other).items():
-        setattr(layer, name, value)
+def mask_geometry(layer: Image, image: LayerImage) -> dict[str, Any]:
+    """Return arguments that make a mask lie exactly over the part of a layer that it is for.
+
+    Parameters
+    ----------
+    layer : napari Image layer
+    image : LayerImage
+        Of this layer: a level and a channel axis were chosen.
+    """
+    if image.level == 0 and image.channel_axis is None:
+        return geometry_of(layer)
+    # One matrix says it all; the layer's own scale and rotation do not know of levels.
+    affine = image.mask_affine
+    count = len(affine) - 1
+    return {
+        "scale": np.ones(count),
+        "translate": np.zeros(count),
+        "rotate": np.eye(count),
+        "shear": np.zeros(count * (count - 1) // 2),
+        "affine": affine,
+        "units": layer.units[-count:],
+        "axis_labels": layer.axis_labels[-count:],
+    }
 
 
-def layer_data_of(volume: Volume) -> list[LayerData]:
+def place_layer(layer: Layer, geometry: dict[str, Any]) -> None:
+    """Put an existing layer where :func:`geometry_of` or :func:`mask_geometry` says."""
+    for name in GEOMETRY:
+        setattr(layer, name, geometry[name])
+
+
+def layer_data_of(volume: Volume, *coarser: Volume) -> list[LayerData]:
     """Return image layers for a volume, lying in the world as the volume does.
 
     Parameters
     ----------
     volume : Volume
+    *coarser : Volume
+        Its coarser levels, for multiscale layers.
 
     Returns
     -------
     list of (data, arguments, "image")
-        One; with channels that are no colours, one for each channel.
+        One; with channels that are no colours, one for each channel. Axes are exchanged so that
+        a viewer can show them; ``metadata["source"]["layer_axes"]`` then says which is which.
     """
+    order = viewing_order(volume.affine)
+    source = dict(volume.source)
+    if order != tuple(range(volume.ndim_spatial)):
+        source["layer_axes"] = order
+    volume, coarser = reorder(volume, order), tuple(reorder(one, order) for one in coarser)
     time = volume.axes.startswith("T")
     affine = volume.affine
     units: Sequence[str] = ("mm" if volume.units == "mm" else "pixel",) * volume.ndim_spatial
@@ -180,22 +161,31 @@ def layer_data_of(volume: Volume) -> list[LayerData]:
         "units": units,
         "axis_labels": labels,
         "rgb": False,
-        "metadata": {"source": dict(volume.source)},
+        "metadata": {"source": source},
     }
+    levels = [volume.data, *(one.data for one in coarser)]
+    if coarser:
+        arguments["multiscale"] = True
     if not volume.has_channels:
-        return [(volume.data, arguments, "image")]
+        return [(levels if coarser else volume.data, arguments, "image")]
     count = volume.data.shape[-1]
     if count in (3, 4) and volume.data.dtype == np.uint8:
-        return [(volume.data, {**arguments, "rgb": True}, "image")]
+        colours = {**arguments, "rgb": True}
+        return [(levels if coarser else volume.data, colours, "image")]
+    split = [[data[..., i] for data in levels] for i in range(count)]
     return [
-        (volume.data[..., i], {**arguments, "name": f"{volume.name} channel {i + 1}"}, "image")
-        for i in range(count)
+        (
+            data if coarser else data[0],
+            {**arguments, "name": f"{volume.name} channel {i + 1}"},
+            "image",
+        )
+        for i, data in enumerate(split)
     ]
 
 
-def _millimetres(layer: Layer) -> float | None:
-    """Return how many mm one unit of the layer's spatial axes has; None without a physical unit."""
-    units = layer.units[-_SPATIAL:]
-    if any(unit != units[0] for unit in units) or not units[0].is_compatible_with("mm"):
-        return None
-    return float((1 * units[0]).to("mm").magnitude)
+def source_of(layer: Layer) -> dict[str, Any]:
+    """Return what is known of the file that a layer came from; empty without one."""
+    known = layer.metadata.get("source")
+    if isinstance(known, Mapping) and known.get("path"):
+        return dict(known)
+    return {"path": Path(layer.source.path)} if layer.source.path else {}

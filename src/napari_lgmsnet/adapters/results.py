@@ -11,7 +11,8 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_lgmsnet.adapters.layers import geometry_of, place_over, shape_of
+from napari_lgmsnet.adapters.layer_image import LayerImage
+from napari_lgmsnet.adapters.layers import image_of, mask_geometry, place_layer, shape_of, source_of
 from napari_lgmsnet.core.geometry import Box
 
 if TYPE_CHECKING:
@@ -31,15 +32,18 @@ class Result:
     Parameters
     ----------
     image, mask, probability : napari layers
+    part : LayerImage
+        Which level of the image the mask is for, and which of its axes holds channels.
     written : uint8 array
         The mask as the program left it: where the layer differs, the person has edited.
     prediction : Prediction
         The last one; it may cover a part of the image only.
     region : tuple of int or slice
-        That part.
+        Where in the mask it lies.
     """
 
     image: Image
+    part: LayerImage
     mask: Labels
     probability: Image
     written: Mask
@@ -53,12 +57,12 @@ class Result:
         ----------
         region : tuple of int or slice
         accepted : uint8 array, optional
-            A copy of the mask whose edits the person agreed to lose.
+            A copy of this part whose edits the person agreed to lose.
         """
         now = self.mask.data[region]
         edits = now != self.written[region]
         if accepted is not None:
-            edits &= now != accepted[region]
+            edits &= now != accepted
         return bool(np.any(edits))
 
 
@@ -79,7 +83,9 @@ class Results:
         result = self._results.get(image.unique_id)
         if result is None:
             return None
-        if result.mask not in self._viewer.layers or result.mask.data.shape != shape_of(image):
+        fits = result.mask.data.shape == result.part.mask_shape
+        same = shape_of(image) == result.part.finest_shape
+        if result.mask not in self._viewer.layers or not (fits and same):
             del self._results[image.unique_id]
             return None
         return result
@@ -92,29 +98,51 @@ class Results:
             else:
                 self.of(result.image)
 
-    def suits(self, image: Image, prediction: Prediction) -> Result | None:
-        """Return the result that a prediction updates: one with the same classes, if any."""
-        result = self.of(image)
-        if result is None or result.prediction.info.classes != prediction.info.classes:
-            return None
-        return result
+    def suits(
+        self, image: Image, part: LayerImage, classes: tuple[ClassInfo, ...] | None
+    ) -> Result | None:
+        """Return the result that a new prediction updates, if any.
 
-    def show(self, image: Image, region: Box, prediction: Prediction) -> Result:
+        Parameters
+        ----------
+        image : napari Image layer
+        part : LayerImage
+            The result must have the same voxels.
+        classes : tuple of ClassInfo, optional
+            The result must have the same classes, if they are known.
+        """
+        result = self.of(image)
+        if result is None or not result.part.same_grid(part):
+            return None
+        same = classes is None or result.prediction.info.classes == classes
+        return result if same else None
+
+    def show(self, image: Image, part: LayerImage, region: Box, prediction: Prediction) -> Result:
         """Show a prediction: in the image's own layers if they suit, otherwise in new ones.
 
         Edits in the region are overwritten, which can be undone in the layer; ask first.
+
+        Parameters
+        ----------
+        image : napari Image layer
+        part : LayerImage
+            What of it was segmented.
+        region : tuple of int or slice
+            Where in the mask the prediction lies.
+        prediction : Prediction
         """
-        result = self.suits(image, prediction)
+        result = self.suits(image, part, prediction.info.classes)
         if result is None:
-            result = self._make(image, region, prediction)
-        result.prediction, result.region = prediction, region
+            result = self._make(image, part, region, prediction)
+        result.part, result.prediction, result.region = part, prediction, region
         if result.probability not in self._viewer.layers:
-            shape = result.mask.data.shape
-            result.probability = self._add_probability(image, np.zeros(shape, np.float32))
+            result.probability = self._add_probability(image, part)
         result.probability.data[region] = prediction.foreground
         result.probability.refresh()
+        # The image may have been moved in the meantime.
+        now = image_of(image, channel_axis=part.channel_axis, level=part.level)
         for layer in (result.mask, result.probability):
-            place_over(layer, image)
+            place_layer(layer, mask_geometry(image, now))
         self._write(result)
         self._viewer.layers.selection.active = result.mask
         return result
@@ -129,42 +157,46 @@ class Results:
         result.mask.name = f"{result.mask.name} edited"
         result.mask.visible = False
         result.mask = self._add_mask(
-            result.image, result.written.copy(), result.prediction.info.classes
+            result.image, result.part, result.written.copy(), result.prediction.info.classes
         )
 
-    def _make(self, image: Image, region: Box, prediction: Prediction) -> Result:
-        shape = shape_of(image)
-        # The mask comes last, so that it lies on top.
-        probability = self._add_probability(image, np.zeros(shape, np.float32))
-        mask = self._add_mask(image, np.zeros(shape, np.uint8), prediction.info.classes)
-        result = Result(image, mask, probability, np.zeros(shape, np.uint8), prediction, region)
+    def _make(self, image: Image, part: LayerImage, region: Box, prediction: Prediction) -> Result:
+        shape = part.mask_shape
+        # Zeros take up memory only where something is written, even for huge images. The mask
+        # comes last, so that it lies on top.
+        probability = self._add_probability(image, part)
+        mask = self._add_mask(image, part, np.zeros(shape, np.uint8), prediction.info.classes)
+        written = np.zeros(shape, np.uint8)
+        result = Result(image, part, mask, probability, written, prediction, region)
         self._results[image.unique_id] = result
         return result
 
-    def _add_mask(self, image: Image, data: Mask, classes: tuple[ClassInfo, ...]) -> Labels:
+    def _add_mask(
+        self, image: Image, part: LayerImage, data: Mask, classes: tuple[ClassInfo, ...]
+    ) -> Labels:
         mask = Labels(
             data,
-            name=f"{image.name} mask",
+            name=f"{image.name} mask{_level_of(part)}",
             colormap=colormap_of(classes),
             features=features_of(classes),
             opacity=0.5,
-            metadata={METADATA: {"role": "mask"}},
-            **geometry_of(image),
+            metadata={METADATA: {"role": "mask"}, "source": source_of(image)},
+            **mask_geometry(image, part),
         )
         self._viewer.add_layer(mask)
         return mask
 
-    def _add_probability(self, image: Image, data: NDArray[np.float32]) -> Image:
+    def _add_probability(self, image: Image, part: LayerImage) -> Image:
         probability = Image(
-            data,
-            name=f"{image.name} probability",
+            np.zeros(part.mask_shape, np.float32),
+            name=f"{image.name} probability{_level_of(part)}",
             colormap="magenta",
             blending="additive",
             contrast_limits=(0.0, 1.0),
             visible=False,
             # From the start: lists of images tell by it that this is a result.
-            metadata={METADATA: {"role": "probability"}},
-            **geometry_of(image),
+            metadata={METADATA: {"role": "probability"}, "source": source_of(image)},
+            **mask_geometry(image, part),
         )
         self._viewer.add_layer(probability)
         return probability
@@ -196,9 +228,15 @@ def metadata_of(result: Result, role: str) -> dict[str, Any]:
         "sha256": prediction.sha256,
         "recipe": prediction.info.recipe.name,
         "settings": prediction.settings.model_dump(),
+        "level": result.part.level,
         "device": prediction.device,
         "description": prediction.describe(),
     }
+
+
+def _level_of(part: LayerImage) -> str:
+    """Return what the names of layers say of their level."""
+    return f" (level {part.level + 1})" if len(part.levels) > 1 else ""
 
 
 def is_result(layer: Any) -> bool:

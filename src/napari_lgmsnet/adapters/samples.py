@@ -1,4 +1,4 @@
-"""The bundled samples: an image, and the reference that a mask can be compared with, hidden."""
+"""Samples: an image, and the reference that a mask can be compared with, hidden."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from napari_lgmsnet.core.samples import listed
 
 if TYPE_CHECKING:
     from napari_lgmsnet.adapters.layers import LayerData
+    from napari_lgmsnet.core.types import Volume
 
 
 def open_sample(name: str) -> list[LayerData]:
@@ -20,16 +21,21 @@ def open_sample(name: str) -> list[LayerData]:
     InputError
         If there is none of that name.
     """
-    from napari_lgmsnet.adapters.layers import layer_data_of
     from napari_lgmsnet.core.io import read, read_labels
 
     samples = listed()
     if name not in samples:
         raise InputError(f'no sample is called "{name}": choose one of {", ".join(samples)}')
     sample, folder = samples[name], resource_folder("sample_data")
-    images = layer_data_of(read(folder / sample["image"]))
-    layers = [(data, {**about, "name": name}, kind) for data, about, kind in images]
-    reference = read_labels(folder / sample["reference"])
+    image, reference = read(folder / sample["image"]), read_labels(folder / sample["reference"])
+    return sample_layers(name, image, reference)
+
+
+def sample_layers(name: str, image: Volume, reference: Volume) -> list[LayerData]:
+    """Return the layers of a sample: its reference, hidden, and its image."""
+    from napari_lgmsnet.adapters.layers import layer_data_of
+
+    layers = [(data, {**about, "name": name}, kind) for data, about, kind in layer_data_of(image)]
     [(data, about, _kind)] = layer_data_of(reference)
     del about["rgb"]
     hidden = {"name": f"{name} reference", "visible": False, "opacity": 0.5}

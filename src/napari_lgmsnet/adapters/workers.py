@@ -21,6 +21,9 @@ from napari_lgmsnet.core.types import Progress
 
 LONGEST_SILENCE = 0.2
 """Seconds."""
+_UNDER_WAY: set[Background] = set()
+"""A job may outlive the widget that started it. Qt calls back what it was connected to, and crashes
+if that is gone."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class Background:
         self._worker.yielded.connect(self._on_yielded)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
+        _UNDER_WAY.add(self)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -144,6 +148,10 @@ class Background:
     def abandon(self) -> None:
         """Stop the job and report nothing of it: whoever listened is going away."""
         self.cancel()
+        self.forget_listeners()
+
+    def forget_listeners(self) -> None:
+        """Let the job go on, but report nothing of it."""
         for signal in (self.progressed, self.returned, self.failed, self.stopped):
             signal.disconnect()
 
@@ -159,6 +167,7 @@ class Background:
         # Dropped before anyone is told: a listener may start the next job at once, and results
         # (device memory among them) must not outlive their use.
         outcome, self._outcome, self._worker = self._outcome, None, None
+        _UNDER_WAY.discard(self)
         if isinstance(outcome, Success) and not self._link.stop.is_set():
             self.returned.emit(outcome.result)
         elif isinstance(outcome, Failure):

@@ -1,4 +1,4 @@
-"""Bare arrays: what they are taken for."""
+"""Bare arrays: what they are taken for, and lazy ones."""
 
 from __future__ import annotations
 
@@ -63,3 +63,14 @@ def guess_axes(shape: tuple[int, ...], info: ModelInfo) -> str:
             f"checkpoint with {wanted} channel(s): give an image or a volume, channels last"
         )
     return table[len(shape)]
+
+
+def as_lazy(data: Any) -> Any:
+    """Return a dask array of data of any kind; what is dask already stays as it is."""
+    from dask import array as dask_array
+
+    if isinstance(data, dask_array.Array):
+        return data
+    chunks = getattr(data, "chunks", None) or (1,) * (data.ndim - 2) + tuple(data.shape[-2:])
+    meta = np.empty((0,) * data.ndim, data.dtype)  # or dask would ask the data for an example
+    return dask_array.from_array(data, chunks=chunks, name=False, meta=meta)

@@ -17,6 +17,10 @@ class FileFormatError(InputError):
     """A file is missing, unreadable, or not what its name promises."""
 
 
+class WriteError(LGMSNetError):
+    """What was written could not be read back as it should be; the old file, if any, stays."""
+
+
 class GeometryError(InputError):
     """Spacing, affine, axes or shape contradict each other."""
 
@@ -27,6 +31,18 @@ class CheckpointError(LGMSNetError):
 
 class TrainingError(LGMSNetError):
     """Training data or a training configuration cannot be used."""
+
+
+class ProjectError(LGMSNetError):
+    """A project's folder cannot be used, is damaged, or refuses a change."""
+
+
+class ReadOnlyError(ProjectError):
+    """A project is open for reading only; the message says why."""
+
+
+class DownloadError(LGMSNetError):
+    """A file could not be fetched; nothing of it was kept."""
 
 
 class OutOfMemoryError(LGMSNetError):

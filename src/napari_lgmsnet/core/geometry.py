@@ -1,8 +1,10 @@
-"""Parts of a volume: cutting them out, and finding them from places in the world."""
+"""Parts and coarser copies of a volume: where they lie in the world."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ def crop(volume: Volume, box: Box) -> Volume:
     Parameters
     ----------
     volume : Volume
-        Without a time axis. Its data may be lazy (dask, zarr): only the part is read.
+        If its data are lazy, so are those of the part. Of a series all frames are kept.
     box : tuple of int or slice
         One for each spatial axis. Slices have a start, a stop and no step. One number in a volume
         gives an image, whose affine keeps the pixel size and no more: a plane in space has no
@@ -35,8 +37,6 @@ def crop(volume: Volume, box: Box) -> Volume:
     GeometryError
         If the box does not suit the volume, or is empty.
     """
-    if volume.axes.startswith("T"):
-        raise GeometryError(f'"{volume.name}" is a time series: choose one frame')
     if len(box) != volume.ndim_spatial:
         raise GeometryError(
             f'a box with {len(box)} axes does not suit "{volume.name}", which has '
@@ -49,7 +49,8 @@ def crop(volume: Volume, box: Box) -> Volume:
     kept = [axis for axis, part in enumerate(checked) if isinstance(part, slice)]
     if len(kept) < 2:
         raise GeometryError(f'a line of "{volume.name}" is no image: keep two axes at least')
-    data = np.asarray(volume.data[tuple(checked)])
+    series = volume.axes.startswith("T")
+    data = volume.data[(slice(None),) * series + tuple(checked)]
     affine = np.eye(len(kept) + 1)
     if len(kept) == volume.ndim_spatial:
         start = [part.start for part in checked if isinstance(part, slice)]
@@ -57,7 +58,7 @@ def crop(volume: Volume, box: Box) -> Volume:
         affine[:-1, -1] = volume.affine[:-1] @ [*start, 1.0]
     else:
         affine[:-1, :-1] = np.diag([volume.spacing[axis] for axis in kept])
-    axes = "ZYX"[-len(kept) :] + ("C" if volume.has_channels else "")
+    axes = "T" * series + "ZYX"[-len(kept) :] + "C" * volume.has_channels
     return replace(volume, data=data, axes=axes, affine=affine)
 
 
@@ -92,6 +93,59 @@ def box_around(
             return None
         box.append(slice(start, stop))
     return tuple(box)
+
+
+def affine_of_level(
+    affine: NDArray[np.float64], shape: tuple[int, ...], coarser: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return the affine of a coarser copy of a grid, which covers exactly the same extent.
+
+    Parameters
+    ----------
+    affine : float array (d + 1, d + 1)
+        Of the grid.
+    shape, coarser : tuple of int
+        Of the grid and of its copy. Each voxel of the copy is as large as the ratio of the two,
+        and lies over the voxels that it was made of: its centre is theirs.
+
+    Returns
+    -------
+    float64 array (d + 1, d + 1)
+    """
+    ratio = np.divide(shape, coarser)
+    to_fine = np.diag([*ratio, 1.0])
+    to_fine[:-1, -1] = (ratio - 1) / 2
+    placed: NDArray[np.float64] = affine @ to_fine
+    return placed
+
+
+def coarser_volumes(volume: Volume, data: Sequence[Any]) -> list[Volume]:
+    """Return coarser copies of a volume, each lying where the volume lies.
+
+    Parameters
+    ----------
+    volume : Volume
+        The finest level.
+    data : sequence of array
+        The copies' data, in the axes of the volume. Copies with fewer frames or channels, or
+        that are not smaller, are left out.
+    """
+    copies = []
+    before = volume
+    for array in data:
+        start = int(volume.axes.startswith("T"))
+        spatial = slice(start, start + volume.ndim_spatial)
+        shape = tuple(int(n) for n in array.shape[spatial])
+        rest = array.shape[:start] + array.shape[spatial.stop :]
+        if (
+            rest == volume.data.shape[:start] + volume.data.shape[spatial.stop :]
+            and shape != before.spatial_shape
+            and all(n <= m for n, m in zip(shape, before.spatial_shape, strict=True))
+        ):
+            affine = affine_of_level(volume.affine, volume.spatial_shape, shape)
+            before = replace(volume, data=array, affine=affine)
+            copies.append(before)
+    return copies
 
 
 def _check(part: int | slice, size: int, name: str) -> int | slice:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Literal
 
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.inference import iterate
-from napari_lgmsnet.core.io import read, write, write_labels
+from napari_lgmsnet.core.io import MadeBy, dicom, is_readable, read_levels, write, write_labels
+from napari_lgmsnet.core.levels import choose_level
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.paths import split_suffix
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings
-from napari_lgmsnet.core.types import Progress
+from napari_lgmsnet.core.types import Progress, Volume
+
+Level = int | Literal["auto"]
 
 NIFTI = (".nii.gz", ".nii")
 SUFFIX_OF_MASK = {".png": ".png", ".jpg": ".png", ".jpeg": ".png", ".tif": ".tif", ".tiff": ".tif"}
@@ -28,10 +30,20 @@ class Job:
     mask: Path
     probability: Path | None
     overwrite: bool
+    level: Level = 0
+    frame: int | None = None
+    series: str | None = None
 
 
 def plan(
-    inputs: list[Path], output: Path, *, overwrite: bool = False, probabilities: bool = False
+    inputs: list[Path],
+    output: Path,
+    *,
+    overwrite: bool = False,
+    probabilities: bool = False,
+    level: Level = 0,
+    frame: int | None = None,
+    series: str | None = None,
 ) -> list[Job]:
     """Say which file is written for which, and refuse before anything is computed.
 
@@ -44,6 +56,13 @@ def plan(
         Existing files may be replaced.
     probabilities : bool
         Probabilities are written beside the masks.
+    level : int or "auto"
+        Of pyramids: 0 is the finest; "auto" the one that suits the recipe. The mask is as fine as
+        the level.
+    frame : int, optional
+        Of time series: the only one to segment, from 0; all of them without.
+    series : str, optional
+        Of DICOM folders: the one to segment, by its number.
 
     Raises
     ------
@@ -54,16 +73,17 @@ def plan(
     as_file = len(inputs) == 1 and not output.is_dir() and split_suffix(output)[1] != ""
     jobs = []
     for source in inputs:
-        if not source.is_file():
+        if not source.is_file() and not is_readable(source):
             raise InputError(f'there is no file "{source}"')
-        stem, suffix = split_suffix(source)
+        # A dot in a folder's name begins no ending.
+        stem, suffix = (source.resolve().name, "") if _is_dicom(source) else split_suffix(source)
         ending = ".nii.gz" if suffix in NIFTI else SUFFIX_OF_MASK.get(suffix, ".nii.gz")
         mask = output if as_file else output / f"{stem}_mask{ending}"
         stem, ending = split_suffix(mask)
-        ending = ".tif" if ending == ".png" else ending  # PNG has no floats
+        ending = {".png": ".tif", ".dcm": ".nii.gz"}.get(ending, ending)  # these have no floats
         name = f"{stem.removesuffix('_mask')}_probability{ending}"
         probability = mask.with_name(name) if probabilities else None
-        jobs.append(Job(source, mask, probability, overwrite))
+        jobs.append(Job(source, mask, probability, overwrite, level, frame, series))
     targets = [path for job in jobs for path in (job.mask, job.probability) if path is not None]
     for path in targets:
         if path.resolve() in {source.resolve() for source in inputs}:
@@ -87,10 +107,35 @@ def predict_file(
     LGMSNetError
         If the file cannot be read, predicted on or written.
     """
-    prediction = yield from iterate(model, read(job.source), settings)
-    write_labels(job.mask, prediction.label_volume(), overwrite=job.overwrite)
+    prediction = yield from iterate(model, _read(job, model, settings), settings)
+    write_labels(
+        job.mask,
+        prediction.label_volume(),
+        overwrite=job.overwrite,
+        classes=prediction.info.classes,
+        made_by=MadeBy(prediction.info.name),
+    )
     if job.probability is not None:
-        foreground = np.asarray(prediction.foreground, dtype=np.float32)
-        volume = prediction.volume.with_data(foreground, prediction.volume.spatial_axes)
-        write(job.probability, volume, overwrite=job.overwrite)
+        write(job.probability, prediction.foreground_volume(), overwrite=job.overwrite)
     return prediction
+
+
+def _read(job: Job, model: Model, settings: PredictSettings) -> Volume:
+    """Read the level and the frame that are asked for; large files are left on disk."""
+    levels = read_levels(job.source, lazy="auto", series=job.series)
+    level = job.level
+    if level == "auto":
+        finest, shapes = levels[0], [one.spatial_shape for one in levels]
+        level = choose_level(
+            shapes, finest.affine, finest.units, model.info.recipe, native=settings.native
+        )
+    if not 0 <= level < len(levels):
+        raise InputError(
+            f'there is no level {level + 1}: "{job.source}" has {len(levels)}. Choose another'
+        )
+    volume = levels[level]
+    return volume if job.frame is None else volume.frame(job.frame)
+
+
+def _is_dicom(source: Path) -> bool:
+    return source.is_dir() and dicom.holds_dicom(source)

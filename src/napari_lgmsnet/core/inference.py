@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from napari_lgmsnet.core import progress
 from napari_lgmsnet.core.arrays import volume_from_array
+from napari_lgmsnet.core.channels import choose_channels
 from napari_lgmsnet.core.device import choose_device
 from napari_lgmsnet.core.errors import InputError, OutOfMemoryError
 from napari_lgmsnet.core.model import Model
@@ -79,13 +81,15 @@ def iterate(
     model : Model
     volume : Volume
         ``YX`` or ``ZYX`` with or without ``C``. A 2D network takes a volume slice by slice, cut
-        as the recipe's orientation says, or along its first axis.
+        as the recipe's orientation says, or along its first axis. A series (``T``) is taken frame
+        by frame, each for itself. Lazy data are read frame by frame, and slice by slice for a 2D
+        network.
     settings : PredictSettings
 
     Yields
     ------
     Progress
-        One a window, or one a slice.
+        One a window, a slice, or a frame.
 
     Returns
     -------
@@ -98,14 +102,17 @@ def iterate(
     OutOfMemoryError
         If not even windows of 32 fit into memory.
     """
+    if volume.axes.startswith("T"):
+        return (yield from _iterate_series(model, volume, settings))
     start = time.perf_counter()
     device = choose_device(settings.device)
+    chosen = choose_channels(volume, settings.channels)
     window = model.info.recipe.window
     notes: tuple[str, ...] = ()
     model.network.to(device)
     while True:
         try:
-            logits = yield from _logits(model, volume, settings, window, device)
+            logits = yield from _logits(model, chosen, settings, window, device)
             break
         except RuntimeError as error:
             if not is_out_of_memory(error):
@@ -126,6 +133,37 @@ def iterate(
         device=str(device),
         window=window,
         notes=notes,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _iterate_series(
+    model: Model, volume: Volume, settings: PredictSettings
+) -> Generator[Progress, None, Prediction]:
+    """Segment the frames of a series one by one."""
+    count = volume.data.shape[0]
+    if count == 0:
+        raise InputError(f'"{volume.name}" has no frame (shape {volume.data.shape})')
+    labels: NDArray[np.uint8] = np.empty(0, np.uint8)
+    probabilities: NDArray[np.float32] = np.empty(0, np.float32)
+    notes: dict[str, None] = {}
+    start = time.perf_counter()
+    for index in range(count):
+        here = Progress(index, count, f"frame {index + 1} of {count}")
+        yield here
+        one = yield from progress.within(iterate(model, volume.frame(index), settings), here)
+        if index == 0:
+            labels = np.empty((count, *one.labels.shape), one.labels.dtype)
+            channels, *shape = one.probabilities.shape
+            probabilities = np.empty((channels, count, *shape), one.probabilities.dtype)
+        labels[index], probabilities[:, index] = one.labels, one.probabilities
+        notes |= dict.fromkeys(one.notes)
+    return replace(
+        one,
+        labels=labels,
+        probabilities=probabilities,
+        volume=volume,
+        notes=tuple(notes),
         seconds=time.perf_counter() - start,
     )
 
@@ -169,7 +207,7 @@ def _logits_of_one(
 ) -> Generator[Progress, None, Tensor]:
     recipe = model.info.recipe
     whole = not settings.native
-    array, grid = prepare(volume, recipe, model.info.architecture.in_channels, whole=whole)
+    array, grid = prepare(volume.loaded(), recipe, model.info.architecture.in_channels, whole=whole)
     overlap = recipe.overlap if settings.overlap is None else settings.overlap
     logits = yield from slide(
         model.network, torch.from_numpy(array), window, overlap, device, flips=settings.flips

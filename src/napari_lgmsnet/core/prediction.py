@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pydantic
@@ -31,6 +31,9 @@ class PredictSettings(BaseModel):
         Average over all flips (four times the work on images, eight times on volumes).
     threshold : float
         As for :func:`~napari_lgmsnet.core.postprocess.labels_from_probabilities`.
+    channels : tuple of int, optional
+        Channels of the image that the network gets, in this order, counted from 0. Without them
+        it gets all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +43,7 @@ class PredictSettings(BaseModel):
     overlap: float | None = Field(default=None, ge=0.0, lt=1.0)
     flips: bool = False
     threshold: float = Field(default=0.5, ge=0.0, le=1.0)
+    channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
 
 
 def make_settings(**settings: Any) -> PredictSettings:
@@ -66,9 +70,10 @@ class Prediction:
     Parameters
     ----------
     labels : uint8 array (*S)
-        Class numbers on the volume's grid.
+        Class numbers on the volume's grid; of a series (T, *S).
     probabilities : float32 array (K, *S)
-        The foreground's probability (K = 1), or those of all classes, background first.
+        The foreground's probability (K = 1), or those of all classes, background first; of a
+        series (K, T, *S).
     volume : Volume
         What was predicted on; its geometry is the labels' geometry.
     info : ModelInfo
@@ -105,13 +110,17 @@ class Prediction:
 
     @property
     def foreground(self) -> NDArray[np.float32]:
-        """Return the probability of any foreground, (*S)."""
+        """Return the probability of any foreground, in the shape of the labels."""
         first: NDArray[np.float32] = self.probabilities[0]
         return first if self.probabilities.shape[0] == 1 else np.float32(1) - first
 
     def label_volume(self) -> Volume:
         """Return the labels with the geometry of the volume."""
-        return self.volume.with_data(self.labels, self.volume.spatial_axes)
+        return self.volume.with_data(self.labels, self.volume.axes.removesuffix("C"))
+
+    def foreground_volume(self) -> Volume:
+        """Return the probability of any foreground with the geometry of the volume."""
+        return self.volume.with_data(self.foreground, self.volume.axes.removesuffix("C"))
 
     def describe(self) -> str:
         """Return in one line with which checkpoint and settings it was made."""
@@ -122,6 +131,7 @@ class Prediction:
             f"windows {' x '.join(map(str, self.window))}",
             f"threshold {s.threshold:g}",
             *(["flips"] if s.flips else []),
+            *([f"channels {', '.join(str(one + 1) for one in s.channels)}"] if s.channels else []),
             self.device,
             f"{self.seconds:.1f} s",
             *self.notes,

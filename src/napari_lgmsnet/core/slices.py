@@ -26,7 +26,7 @@ def slicing(volume: Volume, orientation: str | None) -> str | None:
 
 
 def slices_of(volume: Volume) -> Iterator[Volume]:
-    """Yield the images of a stack along its first axis."""
+    """Yield the images of a stack along its first axis; lazy data stay lazy."""
     for index in range(volume.spatial_shape[0]):
         yield Volume(
             data=volume.data[index],

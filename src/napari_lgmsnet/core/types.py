@@ -33,7 +33,8 @@ class Volume:
     Parameters
     ----------
     data : array of shape ``axes``
-        Intensities or labels. Never modified by this package.
+        Intensities or labels. Never modified by this package. A dask array where a file was
+        opened lazily: its parts are read when they are computed; see :meth:`loaded`.
     axes : str
         One letter per axis of ``data``: optionally ``T`` (time) first, then the spatial axes
         ``YX`` or ``ZYX``, then optionally ``C`` (channels or colours) last.
@@ -146,6 +147,39 @@ class Volume:
     def spacing(self) -> tuple[float, ...]:
         """Return the voxel size along the spatial axes, in ``units``."""
         return spacing_from_affine(self.affine)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Return whether the data are still in their file, in whole or in part."""
+        return not isinstance(self.data, np.ndarray)
+
+    def loaded(self) -> Volume:
+        """Return the same volume with its data in memory."""
+        return replace(self, data=np.asarray(self.data)) if self.is_lazy else self
+
+    def frame(self, index: int) -> Volume:
+        """Return one time point of a series.
+
+        Parameters
+        ----------
+        index : int
+            From 0.
+
+        Raises
+        ------
+        GeometryError
+            If there is no time axis, or no such frame.
+        """
+        if not self.axes.startswith("T"):
+            raise GeometryError(f'"{self.name}" is no time series: leave out the frame')
+        count = self.data.shape[0]
+        if not 0 <= index < count:
+            raise GeometryError(
+                f'there is no frame {index + 1}: "{self.name}" has {count}. Choose another'
+            )
+        source = MappingProxyType({**self.source, "time_point": index})
+        axes = self.axes.removeprefix("T")
+        return replace(self, data=self.data[index], axes=axes, source=source)
 
     def with_data(self, data: NDArray[Any], axes: str, name: str | None = None) -> Volume:
         """Return other data on exactly this grid.

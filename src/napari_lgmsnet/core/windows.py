@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
 import torch
@@ -32,6 +33,76 @@ def run_network(network: Network, batch: Tensor, *, flips: bool) -> Tensor:
             for axes in flips_of(batch.ndim - 2, flips=flips)
         ]
         return torch.stack(answers).mean(dim=0)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Where windows lie on an array, which is padded so that they fit.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Of the array, before padding.
+    window : tuple of int
+    before, after : tuple of int
+        Padding at both ends of each axis.
+    places : tuple of tuple of slice
+        Every window, on the padded array.
+    """
+
+    size: tuple[int, ...]
+    window: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    places: tuple[tuple[slice, ...], ...]
+
+    @property
+    def padded_size(self) -> tuple[int, ...]:
+        """Return the size of the padded array."""
+        return tuple(b + n + a for n, b, a in zip(self.size, self.before, self.after, strict=True))
+
+    @property
+    def inside(self) -> tuple[slice, ...]:
+        """Return where the array lies inside of the padded one."""
+        return tuple(slice(b, b + n) for n, b in zip(self.size, self.before, strict=True))
+
+    def pad(self, array: Tensor) -> Tensor:
+        """Pad (C, *size) by repeating its border."""
+        ends = zip(reversed(self.before), reversed(self.after), strict=True)
+        pads = [pad for pair in ends for pad in pair]
+        return F.pad(array[None], pads, mode="replicate")[0] if any(pads) else array
+
+
+def tile(
+    size: tuple[int, ...], window: tuple[int, ...], overlap: float, multiple: int = 1
+) -> Tiling:
+    """Place windows on an array.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Where it is smaller than a window it is padded to it, half at each end.
+    window : tuple of int
+    overlap : float
+        Share of a window that the next one covers again.
+    multiple : int
+        Every window starts at a multiple of this, for which larger arrays are padded at their
+        far ends.
+    """
+    before = [max(0, (w - n) // 2) for n, w in zip(size, window, strict=True)]
+    after = [
+        w - n - b if n < w else -n % multiple for n, w, b in zip(size, window, before, strict=True)
+    ]
+    padded = tuple(b + n + a for n, b, a in zip(size, before, after, strict=True))
+    steps = [max(1, round(w * (1 - overlap)) // multiple) * multiple for w in window]
+    places = tuple(dense_patch_slices(padded, window, steps))
+    return Tiling(size, window, tuple(before), tuple(after), places)
+
+
+def importance(window: tuple[int, ...]) -> Tensor:
+    """Return the Gaussian weights (*window) with which windows are blended."""
+    weights = compute_importance_map(window, mode="gaussian", sigma_scale=0.125)
+    return weights.clamp_min(1e-3)
 
 
 def slide(
@@ -69,19 +140,13 @@ def slide(
     float32 tensor (K, *S)
         On the CPU.
     """
-    size = array.shape[1:]
-    before = [max(0, (w - n) // 2) for n, w in zip(size, window, strict=True)]
-    after = [max(0, w - n - b) for n, w, b in zip(size, window, before, strict=True)]
-    pads = [pad for b, a in zip(reversed(before), reversed(after), strict=True) for pad in (b, a)]
-    padded = F.pad(array[None], pads, mode="replicate")[0] if any(pads) else array
-    steps = [max(1, round(w * (1 - overlap))) for w in window]
-    places = dense_patch_slices(tuple(padded.shape[1:]), window, steps)
-    weights = compute_importance_map(window, mode="gaussian", sigma_scale=0.125)
-    weights = weights.clamp_min(1e-3)
+    tiling = tile(tuple(array.shape[1:]), window, overlap)
+    padded = tiling.pad(array)
+    weights = importance(window)
     total = torch.zeros(0)
     norm = torch.zeros(padded.shape[1:])
-    for done, place in enumerate(places):
-        yield Progress(done, len(places), f"window {done + 1} of {len(places)}")
+    for done, place in enumerate(tiling.places):
+        yield Progress(done, len(tiling.places), f"window {done + 1} of {len(tiling.places)}")
         batch = padded[(slice(None), *place)][None].to(device)
         logits = run_network(network, batch, flips=flips)[0].cpu()
         if done == 0:
@@ -89,5 +154,4 @@ def slide(
         total[(slice(None), *place)] += logits * weights
         norm[place] += weights
     total /= norm
-    box = tuple(slice(b, b + n) for b, n in zip(before, size, strict=True))
-    return total[(slice(None), *box)]
+    return total[(slice(None), *tiling.inside)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox
 
@@ -15,7 +17,7 @@ def plain_combo(tooltip: str) -> QComboBox:
     return combo
 
 
-def refill(combo: QComboBox, items: list[tuple[str, str]]) -> None:
+def refill(combo: QComboBox, items: list[tuple[str, Any]]) -> None:
     """Replace the items (text and value) of a list, and keep the choice if it is still there."""
     chosen = combo.currentData()
     with QSignalBlocker(combo):

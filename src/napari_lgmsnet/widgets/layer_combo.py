@@ -23,6 +23,8 @@ class LayerCombo(QComboBox):
     viewer : napari Viewer
     accept : callable
         Says of a layer whether it belongs here.
+    none : str
+        What the choice of no layer is called; empty where a layer has to be chosen.
     parent : QWidget, optional
 
     Attributes
@@ -34,11 +36,16 @@ class LayerCombo(QComboBox):
     changed = Signal()
 
     def __init__(
-        self, viewer: Viewer, accept: Callable[[Layer], bool], parent: QWidget | None = None
+        self,
+        viewer: Viewer,
+        accept: Callable[[Layer], bool],
+        none: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._accept = accept
+        self._none = none
         self.setMinimumContentsLength(12)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.currentIndexChanged.connect(lambda _index: self.changed.emit())
@@ -78,6 +85,8 @@ class LayerCombo(QComboBox):
         before = self.currentData(Qt.ItemDataRole.UserRole)
         with QSignalBlocker(self):
             self.clear()
+            if self._none:
+                self.addItem(self._none, None)
             # The newest first, as in the viewer's own list.
             for layer in reversed(self._viewer.layers):
                 if self._accept(layer):

@@ -9,7 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_lgmsnet.adapters import regions
-from napari_lgmsnet.adapters.layers import LayerImage, geometry_of, shape_of
+from napari_lgmsnet.adapters.layer_image import LayerImage
+from napari_lgmsnet.adapters.layers import geometry_of, shape_of
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.combos import plain_combo, refill
 
@@ -75,23 +76,29 @@ class RegionPicker(QWidget):
         refill(self.combo, items)
         self._show_draw()
 
-    def box(self, layer: Image, image: LayerImage) -> Box:
+    def box(self, image: LayerImage, *, frames: bool = False) -> Box:
         """Return the chosen part of an image.
+
+        Parameters
+        ----------
+        image : LayerImage
+        frames : bool
+            Of a series take this part of all frames.
 
         Raises
         ------
         InputError
             If nothing suitable is drawn or on screen.
         """
-        view = regions.view_of(layer, self._viewer.dims)
+        view = regions.view_of(image, self._viewer.dims)
         if self.scope == SLICE:
-            return regions.plane(image, view)
+            return regions.plane(image, view, frames=frames)
         if self.scope == WHOLE:
-            return regions.whole(image, view)
+            return regions.whole(image, view, frames=frames)
         shapes = self._shapes()
         if shapes is None:
             raise regions.nothing_drawn()
-        return regions.drawn(image, view, shapes, all_slices=self._volumes)
+        return regions.drawn(image, view, shapes, all_slices=self._volumes, frames=frames)
 
     def start_drawing(self, layer: Image) -> None:
         """Let the person drag a rectangle over an image."""

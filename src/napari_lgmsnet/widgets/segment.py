@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_lgmsnet.adapters import jobs
-from napari_lgmsnet.adapters.layers import image_of
+from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.adapters.results import Mask, Result, Results, is_result
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
@@ -18,11 +18,14 @@ from napari_lgmsnet.core.catalogue import shipped
 from napari_lgmsnet.core.errors import CheckpointError, InputError
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
+from napari_lgmsnet.widgets.image_part import ImagePart
 from napari_lgmsnet.widgets.layer_combo import LayerCombo
 from napari_lgmsnet.widgets.questions import Edits, ask_about_edits
+from napari_lgmsnet.widgets.region import RECTANGLE
 from napari_lgmsnet.widgets.run_bar import RunBar
-from napari_lgmsnet.widgets.segment_options import SegmentOptions
-from napari_lgmsnet.widgets.text import duration, size_of
+from napari_lgmsnet.widgets.save_bar import SaveBar
+from napari_lgmsnet.widgets.segment_options import SegmentOptions, is_for_volumes
+from napari_lgmsnet.widgets.text import duration, mixed_units, size_of
 from napari_lgmsnet.widgets.threshold import ThresholdSlider
 
 if TYPE_CHECKING:
@@ -38,9 +41,11 @@ class _Run:
     """What was asked for, until its result is there."""
 
     image: Image
+    part: LayerImage
     region: Box
+    """Where in the mask the result will lie."""
     accepted: Mask | None
-    """The mask with edits that the person agreed to lose."""
+    """That part of the mask, with edits that the person agreed to lose."""
     keep: bool
     """Whether the edits there were go to a layer of their own."""
 
@@ -59,6 +64,7 @@ class SegmentWidget(QWidget):
         self._loaded: jobs.Loaded | None = None
         self._run: _Run | None = None
         self._reading = ""
+        self._axes = 3
         self._job = Background()
         self.results = Results(napari_viewer)
         self.checkpoint = CheckpointBox()
@@ -67,6 +73,7 @@ class SegmentWidget(QWidget):
         self.image_line.setWordWrap(True)
         self.threshold = ThresholdSlider(self.results, self._result)
         self.bar = RunBar()
+        self.save = SaveBar(napari_viewer, self._mask, self._was_edited)
         self._lay_out()
         self._connect()
         wanted = preferences().checkpoint
@@ -85,30 +92,32 @@ class SegmentWidget(QWidget):
         if layer is None or not self.checkpoint.reference or self._job.running:
             return
         try:
-            image = image_of(layer)
-            region = self.options.region.box(layer, image)
+            image = self._image(layer)
+            region = self.options.region.box(image, frames=self.part.each_frame)
         except InputError as error:
             self.bar.complain(error)
             return
         accepted, keep = None, False
-        result, info = self._result(), self.checkpoint.info
-        # Other classes go to layers of their own in any case.
-        same = result is not None and (
-            info is None or info.classes == result.prediction.info.classes
-        )
-        if result is not None and same and result.edited(region):
+        box, info = image.mask_box(region), self.checkpoint.info
+        # Other classes, and another level, go to layers of their own in any case.
+        result = self.results.suits(layer, image, None if info is None else info.classes)
+        if result is not None and result.edited(box):
             answer = ask_about_edits(self, str(result.mask.name))
             if answer is Edits.CANCEL:
                 return
-            accepted, keep = result.mask.data.copy(), answer is Edits.KEEP
-        self._run = _Run(layer, region, accepted, keep)
+            accepted, keep = result.mask.data[box].copy(), answer is Edits.KEEP
+        self._run = _Run(layer, image, box, accepted, keep)
         reference, known = self.checkpoint.reference, self._loaded
         request = jobs.Request(
             reference=reference,
             image=image,
             region=region,
             recipe=self.options.recipe_name,
-            settings={**self.options.settings(), "threshold": self.threshold.value()},
+            settings={
+                **self.options.settings(),
+                "threshold": self.threshold.value(),
+                "channels": self.part.chosen_channels,
+            },
             loaded=known if known is not None and known.reference == reference else None,
         )
         self._start(jobs.segment(request))
@@ -119,6 +128,7 @@ class SegmentWidget(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow("&Image", self.images)
         form.addRow(self.image_line)
+        self.part = ImagePart(form)
         form.addRow("&Checkpoint", self.checkpoint)
         form.addRow(self.checkpoint.line)
         self.options = SegmentOptions(form, self._viewer)
@@ -126,11 +136,16 @@ class SegmentWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.bar)
+        layout.addWidget(self.save)
         layout.addStretch(1)
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_choice)
         self.checkpoint.changed.connect(self._on_choice)
+        self.part.changed.connect(self._on_part)
+        for combo in (self.options.recipe, self.options.region.combo):
+            combo.currentIndexChanged.connect(lambda _index: self._on_part())
+        self.options.native.toggled.connect(lambda _checked: self._on_part())
         self.options.region.draw_clicked.connect(self._draw)
         self.bar.run_clicked.connect(self.run)
         self.bar.cancel_clicked.connect(self._job.cancel)
@@ -141,12 +156,32 @@ class SegmentWidget(QWidget):
         self._job.failed.connect(self._on_failed)
         self._job.stopped.connect(self._on_stopped)
         # By then the parts of this widget are gone in Qt: only what is plain Python may be used.
-        leave = [self._job.abandon, self.threshold.job.abandon, self.images.leave]
+        leave = [
+            self._job.abandon,
+            self.threshold.job.abandon,
+            self.images.leave,
+            self.save.leave,
+        ]
         self.destroyed.connect(lambda: [step() for step in leave])
 
     def _result(self) -> Result | None:
         layer = self.images.layer()
         return None if layer is None else self.results.of(layer)
+
+    def _mask(self) -> Labels | None:
+        """Return what would be saved: the mask that is selected, or that of the chosen image."""
+        active = self._viewer.layers.selection.active
+        if isinstance(active, Labels):
+            return active
+        result = self._result()
+        return None if result is None else result.mask
+
+    def _was_edited(self, mask: Labels) -> bool:
+        """Return whether a mask may be more than what the network said."""
+        result = self._result()
+        if result is None or result.mask != mask:
+            return True
+        return result.edited((slice(None),) * mask.ndim)
 
     def _draw(self) -> None:
         layer = self.images.layer()
@@ -159,22 +194,54 @@ class SegmentWidget(QWidget):
         """Bring everything in line with the chosen image and checkpoint."""
         self.results.forget_missing()
         layer, info = self.images.layer(), self.checkpoint.info
-        axes = 3
         if layer is None:
             self.image_line.setText(NO_IMAGE)
-        else:
-            try:
-                image = image_of(layer)
-                axes = len(image.spatial_shape)
-                self.image_line.setText(size_of(image))
-            except InputError as error:
-                self.image_line.setText(str(error))
-        self.options.suit(info, axes)
+        # Recipes come with the checkpoint, and levels are chosen by the recipe.
+        self.options.suit(info, self._axes)
+        self._on_part()
         self.threshold.show_result(self._result())
+        self.save.refresh()
         if self.checkpoint.unread and not self._job.running:
             # The authors' files say nothing in their header: reading them whole tells.
             self._start(jobs.load(self.checkpoint.reference))
         self._enable()
+
+    def _on_part(self) -> None:
+        """Bring what can be chosen of an image in line with what is chosen already."""
+        layer, info = self.images.layer(), self.checkpoint.info
+        self.part.suit(layer, None if info is None else info.architecture.in_channels)
+        image = None
+        if layer is not None:
+            recipe, native = self.options.recipe_for(info), self.options.full_size
+            try:
+                image = self.part.image(layer, recipe, native=native)
+                self.image_line.setText(
+                    size_of(replace(image, level=0)) + mixed_units(self._viewer.layers)
+                )
+                self._axes = len(image.spatial_shape)
+            except InputError as error:
+                self.image_line.setText(str(error))
+        self.options.region.suit(self._axes, volumes=is_for_volumes(info))
+        drawn = self.options.region.scope == RECTANGLE
+        self.part.show_level(image, "by the size of the rectangle" if drawn else "")
+
+    def _image(self, layer: Image) -> LayerImage:
+        """Return the chosen level and axes of a layer.
+
+        Raises
+        ------
+        InputError
+            If the layer cannot be segmented, or its level depends on a rectangle that is missing.
+        """
+        recipe = self.options.recipe_for(self.checkpoint.info)
+        native = self.options.full_size
+        image = self.part.image(layer, recipe, native=native)
+        if len(image.levels) > 1 and self.options.region.scope == RECTANGLE:
+            finest = replace(image, level=0)
+            box = self.options.region.box(finest)[finest.leading :]
+            extent = tuple(part.stop - part.start for part in box if isinstance(part, slice))
+            image = self.part.image(layer, recipe, native=native, extent=extent)
+        return image
 
     def _enable(self) -> None:
         ready = self.images.layer() is not None and bool(self.checkpoint.reference)
@@ -217,7 +284,7 @@ class SegmentWidget(QWidget):
         if run.image not in self._viewer.layers:
             self.bar.say("The image was closed in the meantime: its mask was dropped.")
             return
-        result = self.results.suits(run.image, prediction)
+        result = self.results.suits(run.image, run.part, prediction.info.classes)
         keep = run.keep
         if result is not None and result.edited(run.region, run.accepted):
             # Painted while the network ran.
@@ -228,7 +295,7 @@ class SegmentWidget(QWidget):
             keep = answer is Edits.KEEP
         if result is not None and keep:
             self.results.set_aside(result)
-        result = self.results.show(run.image, run.region, prediction)
+        result = self.results.show(run.image, run.part, run.region, prediction)
         self.bar.say(
             f'"{result.mask.name}" made with {prediction.info.name} in '
             f"{duration(prediction.seconds)} on {prediction.device}. Paint in it to correct.",

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QSpinBox
 
 from napari_lgmsnet.adapters.settings import preferences
 from napari_lgmsnet.core.info import ModelInfo
-from napari_lgmsnet.core.recipes import RECIPES
+from napari_lgmsnet.core.recipes import RECIPES, Recipe
 from napari_lgmsnet.widgets.combos import plain_combo, refill
 from napari_lgmsnet.widgets.region import RegionPicker
 
@@ -67,12 +67,23 @@ class SegmentOptions:
         """Return the name of a built-in recipe, or nothing for the checkpoint's own."""
         return str(self.recipe.currentData() or "")
 
+    def recipe_for(self, info: ModelInfo | None) -> Recipe | None:
+        """Return the recipe that a checkpoint will be used with, if the checkpoint is known."""
+        if info is None:
+            return None
+        return RECIPES[self.recipe_name] if self.recipe_name else info.recipe
+
+    @property
+    def full_size(self) -> bool:
+        """Return whether the image keeps its own size."""
+        return self.native.isChecked() and self.native.isEnabled()
+
     def settings(self) -> dict[str, Any]:
         """Return the settings for a prediction, without the threshold."""
         overlap = self.overlap.value()
         return {
             "device": self.device.currentData(),
-            "native": self.native.isChecked() and self.native.isEnabled(),
+            "native": self.full_size,
             "overlap": None if overlap < 0 else overlap / 100,
             "flips": self.flips.isChecked(),
         }
@@ -84,7 +95,7 @@ class SegmentOptions:
 
     def suit(self, info: ModelInfo | None, axes: int) -> None:
         """Offer what makes sense for a checkpoint and an image with this many spatial axes."""
-        volumes = info is not None and info.architecture.dimensions == 3
+        volumes = is_for_volumes(info)
         self.region.suit(axes, volumes=volumes)
         own = "the checkpoint's own" if info is None else f"own: {info.recipe.title}"
         recipes = [(own, "")]
@@ -97,3 +108,8 @@ class SegmentOptions:
             ]
         refill(self.recipe, recipes)
         self.native.setEnabled(not volumes)
+
+
+def is_for_volumes(info: ModelInfo | None) -> bool:
+    """Return whether a checkpoint works on volumes, and not on images."""
+    return info is not None and info.architecture.dimensions == 3

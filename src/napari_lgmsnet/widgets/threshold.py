@@ -100,7 +100,7 @@ class ThresholdSlider(QLabeledDoubleSlider):
                 return
             if answer is Edits.KEEP:
                 self._results.set_aside(result)
-            accepted = result.mask.data.copy()
+            accepted = result.mask.data[result.region].copy()
         self._pending = (result, accepted)
         self.job.start(jobs.cut(result.prediction, float(self.value())))
 

@@ -20,7 +20,7 @@ SQUARE = Volume.from_array(np.eye(5, dtype=np.uint8), "YX")
 
 
 def test_endings() -> None:
-    assert set(READABLE) - set(WRITABLE) == {".jpg", ".jpeg"}
+    assert set(READABLE) - set(WRITABLE) == {".jpg", ".jpeg", ".mhd", ".nhdr", ".dcm", ".dicom"}
     assert is_readable("Case 1.NII.GZ")
     assert not is_readable("notes.txt")
     assert not is_readable("table.csv.gz")

@@ -85,7 +85,8 @@ def test_all_48_orientations(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    matrix=arrays(np.float64, (3, 3), elements=st.floats(-3, 3)),
+    # Without numbers so small that the determinant itself would warn.
+    matrix=arrays(np.float64, (3, 3), elements=st.floats(-3, 3).map(lambda x: round(x, 6))),
     offset=arrays(np.float64, 3, elements=st.floats(-500, 500)),
     shape=st.tuples(*[st.integers(1, 7)] * 3),
     codes=st.tuples(st.sampled_from([0, 1, 2, 4]), st.sampled_from([0, 1, 3])),

@@ -134,3 +134,17 @@ def test_cut_short(tmp_path: Path, compression: str | None, kept: float) -> None
     path.write_bytes(content[: max(8, int(len(content) * kept))])
     with pytest.raises(FileFormatError, match=r"a\.tif.*damaged or cut short"):
         read(path)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("kept", [0.3, 0.9])
+def test_stack_cut_short_is_not_taken_for_a_shorter_one(
+    tmp_path: Path, compression: str | None, kept: float
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (9, 40, 40)).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise, compression=compression, photometric="minisblack")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(FileFormatError, match=r"a\.tif.*damaged or cut short"):
+        read(path)

@@ -7,54 +7,89 @@ NIfTI        .nii, .nii.gz                     affine, codes and shape as in the
 TIFF         .tif, .tiff (plain, ImageJ, OME)  as OME-TIFF, with the voxel size
 PNG          .png                              8 and 16 bit; labels with a palette
 JPEG         .jpg, .jpeg                       never: it alters every pixel
+NRRD         .nrrd, .nhdr                      as .nrrd, with the affine
+MetaImage    .mha, .mhd                        as .mha, with the affine
+OME-Zarr     .zarr (a folder)                  never
+DICOM        .dcm, files without an ending,    masks, as DICOM SEG that refer to the images
+             folders with series
 ============ ================================= ======================================
 
 What a file is, its content says; the ending only chooses the format to write.
+
+A format's module has ``NAME``, ``ENDINGS``, ``recognises(start)``, ``read(path)`` and
+``write(path, volume)``, and where masks need something of their own also ``read_labels(path)`` and
+``write_labels(path, volume, classes)``. Writing returns the volume that reading has to give, with
+what the format cannot hold left out or rounded; nothing in a module worries about files that
+exist, disks that are full or half a file: that is done here, for all formats alike.
+
+Formats that can be read in parts have a function ``open_levels(path)`` as well; see ``opening.py``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
-from napari_lgmsnet.core.io import nifti, picture, tiff
+from napari_lgmsnet.core.io import dicom, itk, nifti, ome_zarr, picture, tiff
 from napari_lgmsnet.core.io.atomic import atomic_path, ending
-from napari_lgmsnet.core.io.labels import as_labels
+from napari_lgmsnet.core.io.labels import MadeBy, as_labels
+from napari_lgmsnet.core.io.opening import Lazy, open_levels
+from napari_lgmsnet.core.io.verify import check_file
 from napari_lgmsnet.core.types import Volume
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.info import ClassInfo
 
 __all__ = [
     "READABLE",
     "WRITABLE",
+    "MadeBy",
     "as_labels",
     "atomic_path",
     "is_readable",
     "read",
     "read_labels",
+    "read_levels",
     "write",
     "write_labels",
 ]
 
-_FORMATS = (nifti, picture, tiff)
+_FORMATS = (nifti, picture, tiff, itk, dicom)
 _BY_ENDING: dict[str, ModuleType] = {name: module for module in _FORMATS for name in module.ENDINGS}
 READABLE = tuple(_BY_ENDING)
-WRITABLE = tuple(name for name in READABLE if name not in picture.LOSSY_ENDINGS)
+WRITABLE = tuple(
+    name for name in READABLE if name not in (*picture.LOSSY_ENDINGS, *itk.INSTEAD, *dicom.ENDINGS)
+)
 _LONGEST_SIGNATURE = 352
 
 
 def is_readable(path: str | Path) -> bool:
-    """Tell from its ending alone whether a file could be read."""
-    return ending(Path(path)) in _BY_ENDING
+    """Tell from its ending alone whether a file could be read; in folders look for images."""
+    file = Path(path)
+    if _is_zarr(file):
+        return ome_zarr.recognises(file)
+    if file.is_dir():
+        return dicom.holds_dicom(file)
+    return ending(file) in _BY_ENDING
 
 
-def read(path: str | Path) -> Volume:
-    """Read an image.
+def read(path: str | Path, *, lazy: Lazy = False, series: str | int | None = None) -> Volume:
+    """Read an image, of a pyramid the finest level.
 
     Parameters
     ----------
     path : str or pathlib.Path
-        A file of one of the formats in :data:`READABLE`.
+        A file of one of the formats in :data:`READABLE`, or a folder of OME-Zarr or DICOM.
+    lazy : bool or "auto"
+        Whether the data stay in the file until a part of them is asked for: they are a dask array
+        then. "auto" decides by the size.
+    series : str or int, optional
+        Which series of a DICOM folder: its number, or another key that
+        :func:`~napari_lgmsnet.core.io.dicom.list_series` gives.
 
     Returns
     -------
@@ -66,12 +101,48 @@ def read(path: str | Path) -> Volume:
     Raises
     ------
     FileFormatError
-        If the file is missing, a folder, empty, cut short, no image, or of a kind that is not
-        supported.
+        If the file is missing, a folder without DICOM, empty, cut short, no image, or of a kind
+        that is not supported.
+    InputError
+        If a folder holds several series and ``series`` names none of them.
     """
     file = Path(path)
+    if lazy is not False or series is not None:
+        return read_levels(file, lazy=lazy, series=series)[0]
     volume: Volume = _format_of(file).read(file)
     return volume
+
+
+def read_levels(
+    path: str | Path, *, lazy: Lazy = "auto", series: str | int | None = None
+) -> tuple[Volume, ...]:
+    """Read all levels of a pyramid, the finest first.
+
+    Parameters
+    ----------
+    path, lazy, series
+        As for :func:`read`.
+
+    Returns
+    -------
+    tuple of Volume
+        Each lies where the finest lies. One, if the file holds no pyramid.
+
+    Raises
+    ------
+    FileFormatError
+        As :func:`read`.
+    InputError
+        If ``lazy`` is True and the file cannot be read in parts with what is installed, or a
+        series has to be chosen.
+    """
+    file = Path(path)
+    module = _format_of(file)
+    if module is dicom:
+        return (dicom.read(file, series, lazy=lazy),)
+    if series is not None:
+        raise InputError(f'"{file}" has no series {series}: they are in folders of DICOM')
+    return open_levels(file, module, lazy)
 
 
 def read_labels(path: str | Path) -> Volume:
@@ -89,8 +160,7 @@ def read_labels(path: str | Path) -> Volume:
         that differ.
     """
     file = Path(path)
-    module = _format_of(file)
-    volume = picture.read_indices(file) if module is picture else module.read(file)
+    volume = _mask_reader(_format_of(file))(file)
     if volume.has_channels:
         # Many masks are stored as grey in three equal channels, some with an opaque alpha.
         colours = volume.data[..., : 3 if volume.data.shape[-1] == 4 else None]
@@ -106,7 +176,10 @@ def read_labels(path: str | Path) -> Volume:
 
 
 def write(path: str | Path, volume: Volume, *, overwrite: bool = False) -> None:
-    """Write an image or probabilities; the type of the data is kept.
+    """Write an image or probabilities; the type of the data is kept where the format has it.
+
+    The file is written beside the target, read back, compared bit by bit, and only then put in
+    the target's place, in one step: at any moment the target is the old file or the new one.
 
     Parameters
     ----------
@@ -122,33 +195,76 @@ def write(path: str | Path, volume: Volume, *, overwrite: bool = False) -> None:
     ------
     InputError
         If the format cannot hold the data, the file exists, or it cannot be written.
+    WriteError
+        If reading it back gave something else.
     """
     file = Path(path)
-    _writer_of(file).write(file, volume, overwrite=overwrite)
+    module = _writer_of(file)
+    with atomic_path(file, overwrite) as temporary:
+        written = module.write(temporary, volume)
+        check_file(file, temporary, written, module.read)
 
 
-def write_labels(path: str | Path, volume: Volume, *, overwrite: bool = False) -> None:
+def write_labels(
+    path: str | Path,
+    volume: Volume,
+    *,
+    overwrite: bool = False,
+    classes: tuple[ClassInfo, ...] | None = None,
+    made_by: MadeBy | None = None,
+) -> None:
     """Write a mask: label values as they are, in the smallest integer type that holds them.
 
-    Parameters are those of :func:`write`. PNG gets a palette, so that labels can be told apart
-    in a picture viewer although the values stay 0, 1, 2...; background is black and the only
-    label of a binary mask white.
+    It is written as :func:`write` does it. PNG gets a palette, so that labels can be told apart
+    in a picture viewer although the values stay 0, 1, 2...; background is black and, without
+    ``classes``, the only label of a binary mask white.
+
+    Parameters
+    ----------
+    path, volume, overwrite
+        As for :func:`write`.
+    classes : tuple of ClassInfo, optional
+        Names and colours for formats that keep them; the label's number is its place.
+    made_by : MadeBy, optional
+        For DICOM, which says how a mask came about; without it, by hand.
 
     Raises
     ------
     InputError
         As :func:`write`, and if the data are not whole numbers from 0 on.
+    WriteError
+        If reading it back gave something else.
     """
     file = Path(path)
-    _writer_of(file).write_labels(file, as_labels(volume), overwrite=overwrite)
+    module, labels = _writer_of(file), as_labels(volume)
+    with atomic_path(file, overwrite) as temporary:
+        if module is dicom:
+            written = dicom.write_labels(temporary, labels, classes, made_by)
+        elif hasattr(module, "write_labels"):
+            written = module.write_labels(temporary, labels, classes)
+        else:
+            written = module.write(temporary, labels)
+        check_file(file, temporary, written, _mask_reader(module))
+
+
+def _mask_reader(module: ModuleType) -> Callable[[Path], Volume]:
+    """Return how a format's masks are read, where that differs from how its images are."""
+    reader: Callable[[Path], Volume] = getattr(module, "read_labels", module.read)
+    return reader
 
 
 def _format_of(file: Path) -> ModuleType:
     """Return the module that reads a file, by what it begins with."""
     if not file.exists():
         raise FileFormatError(f'there is no file "{file}": check its name and folder')
+    if _is_zarr(file):
+        return ome_zarr
     if file.is_dir():
-        raise FileFormatError(f'"{file}" is a folder: give an image file ({_endings(READABLE)})')
+        if dicom.holds_dicom(file):
+            return dicom
+        raise FileFormatError(
+            f'"{file}" is a folder, and holds no DICOM: give an image file ({_endings(READABLE)})'
+        )
     try:
         with file.open("rb") as stream:
             start = stream.read(_LONGEST_SIGNATURE)
@@ -172,12 +288,21 @@ def _format_of(file: Path) -> ModuleType:
     )
 
 
+def _is_zarr(file: Path) -> bool:
+    return file.suffix.lower() == ome_zarr.ENDING and file.is_dir()
+
+
 def _writer_of(file: Path) -> ModuleType:
     """Return the module that writes files of this ending."""
     if ending(file) in picture.LOSSY_ENDINGS:
         raise InputError(
             f'"{file}" would be a JPEG, which alters pixels and so destroys labels and '
             "probabilities: write .png instead"
+        )
+    if ending(file) in itk.INSTEAD:
+        raise InputError(
+            f'"{file}" would be one of two files, which cannot be replaced in one step: write '
+            f"{itk.INSTEAD[ending(file)]} instead, which is one"
         )
     module = _BY_ENDING.get(ending(file))
     if module is None:

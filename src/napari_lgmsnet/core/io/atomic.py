@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from napari_lgmsnet.core.errors import InputError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _COMPRESSED = {".gz"}
+_NEARLY_NOTHING = 2**16
 
 
 def ending(path: Path) -> str:
@@ -22,6 +24,11 @@ def ending(path: Path) -> str:
     if len(suffixes) > 1 and suffixes[-1].lower() in _COMPRESSED:
         return "".join(suffixes[-2:]).lower()
     return path.suffix.lower()
+
+
+def is_full(folder: Path) -> bool:
+    """Tell whether a disk has no space left: some libraries do not say why they fail."""
+    return shutil.disk_usage(folder).free < _NEARLY_NOTHING
 
 
 @contextmanager
@@ -50,19 +57,12 @@ def atomic_path(target: str | Path, overwrite: bool = False) -> Iterator[Path]:
     ------
     InputError
         If the file exists and must not be replaced, the folder is missing or must not be written
-        to, or the disk is full.
+        to, the disk is full, or the system refuses to write for another reason.
     """
     target = Path(target)
     _check(target, overwrite)
     final = Path(os.path.realpath(target))
-    temporary = final.with_name(f".{secrets.token_hex(8)}{ending(final)}")
-    try:
-        # Exclusive, and with the permissions that any new file gets here.
-        temporary.touch(exist_ok=False)
-    except OSError as error:
-        raise InputError(
-            f'cannot write into the folder "{final.parent}" ({error.strerror}): choose another one'
-        ) from error
+    temporary = _new_file(final)
     permissions = temporary.stat().st_mode
     try:
         yield temporary
@@ -73,16 +73,37 @@ def atomic_path(target: str | Path, overwrite: bool = False) -> Iterator[Path]:
             temporary.replace(final)
         else:
             _place_new(temporary, final)
-        _flush_folder(final.parent)
+        flush_folder(final.parent)
     except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise InputError(
-                f'the disk is full: "{target}" was not written, and nothing was changed. Make '
-                "space or choose another folder"
-            ) from error
-        raise
+        raise _not_written(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(target: str | Path) -> None:
+    """Refuse a file that cannot be written because of the folder it would lie in.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, or must not be written to.
+    """
+    target = Path(target)
+    _check(target, overwrite=True)
+    _new_file(Path(os.path.realpath(target))).unlink()
+
+
+def _new_file(final: Path) -> Path:
+    """Create an empty file beside another one."""
+    temporary = final.with_name(f".{secrets.token_hex(8)}{ending(final)}")
+    try:
+        # Exclusive, and with the permissions that any new file gets here.
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise InputError(
+            f'cannot write into the folder "{final.parent}" ({error.strerror}): choose another one'
+        ) from error
+    return temporary
 
 
 def _check(target: Path, overwrite: bool) -> None:
@@ -93,6 +114,18 @@ def _check(target: Path, overwrite: bool) -> None:
         raise InputError(f'there is no folder "{target.parent}": create it, or choose another one')
     if target.exists() and not overwrite:
         raise _exists(target)
+
+
+def _not_written(target: Path, error: OSError) -> InputError:
+    if error.errno in _DISK_FULL or (error.errno is None and is_full(target.parent)):
+        return InputError(
+            f'the disk is full: "{target}" was not written, and nothing was changed. Make space or '
+            "choose another folder"
+        )
+    return InputError(
+        f'"{target}" was not written ({error.strerror or error}), and nothing was changed: choose '
+        "another folder"
+    )
 
 
 def _exists(target: Path) -> InputError:
@@ -122,7 +155,7 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make the new name itself survive a power cut, where the system can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,22 @@ from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.types import Volume
 
 _TYPES = (np.uint8, np.uint16, np.uint32)
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """How a mask came about, for formats that say so.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Name of the network that made it.
+    edited : bool
+        Whether a person has changed it since.
+    """
+
+    checkpoint: str
+    edited: bool = False
 
 
 def as_labels(volume: Volume) -> Volume:

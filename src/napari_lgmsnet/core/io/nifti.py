@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -19,33 +20,37 @@ import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.volumeutils import apply_read_scaling
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
-from napari_lgmsnet.core.io.atomic import atomic_path, ending
+from napari_lgmsnet.core.io.atomic import ending
+from napari_lgmsnet.core.io.axes import take_axes
 from napari_lgmsnet.core.io.damage import damaged
 from napari_lgmsnet.core.types import Volume, spacing_from_affine
 
 NAME = "a NIfTI file"
 ENDINGS = (".nii", ".nii.gz")
 
-_READ_ERRORS = (
+READ_ERRORS = (
     ImageFileError, HeaderDataError, ImageDataError, WrapStructError, OSError, EOFError,
     ValueError, KeyError, OverflowError, struct.error, zlib.error,
 )  # fmt: skip
 _MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _SCANNER = 1  # code of an affine to the scanner's coordinates
 _FLIP = np.array([-1.0, -1.0, 1.0, 1.0])
-_FREE_TEXT = {"descrip", "aux_file", "db_name"}
+_FREE_TEXT = {"descrip", "aux_file", "db_name", "intent_name", "data_type"}
 _LONGEST_HEADER = 540
+_APART = 5e-5
+"""Millimetres by which the two ways to say where a voxel lies may differ."""
 _CHUNK = 2**20
 
 
 def recognises(start: bytes) -> bool:
     """Tell whether a file that begins so is NIfTI-1, NIfTI-2 or compressed."""
-    return _is_nifti(start) or start.startswith(_GZIP)
+    return _is_nifti(start) or start.startswith(GZIP)
 
 
 def read(path: Path) -> Volume:
@@ -68,12 +73,35 @@ def read(path: Path) -> Volume:
     try:
         with path.open("rb") as file:
             data, header = _decode(file)
-        affine = _affine_of(header)
+        affine = affine_in(header)
     except MemoryError as error:
         raise FileFormatError(f'"{path}" does not fit into memory: crop it first') from error
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise damaged(path, NAME, error) from error
-    data, axes = _to_volume_order(data, path)
+    if data.dtype.names:
+        data = np.stack([data[name] for name in data.dtype.names], axis=-1)
+    order, axes = axes_in(header, path)
+    return volume_of(path, take_axes(data, order), axes, affine, header)
+
+
+def volume_of(path: Path, data: Any, axes: str, affine: NDArray[np.float64], header: Any) -> Volume:
+    """Return the volume that a file holds.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    data : array of shape ``axes``
+        Lazy or not.
+    axes : str
+    affine : float array (4, 4)
+        As :func:`affine_in` returns it.
+    header : nibabel header
+
+    Raises
+    ------
+    FileFormatError
+        If the numbers are not real ones.
+    """
     if data.dtype.kind not in "iuf":
         raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
     source = MappingProxyType({"format": "nifti", "header": header.copy(), "path": path})
@@ -82,14 +110,21 @@ def read(path: Path) -> Volume:
     return Volume(data, axes, _of_dimension(affine, spatial), "mm", name, source)
 
 
-def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
+def write(path: Path, volume: Volume) -> Volume:
     """Write NIfTI; see :func:`napari_lgmsnet.core.io.write`.
 
     The header of a volume that was read from NIfTI, or lies on the grid of one, is used again.
     Free text and extensions are left out of it: scanners put names of patients there.
+
+    Returns
+    -------
+    Volume
+        What the file holds now: an affine of its own is rounded to the 32 bits of NIfTI-1.
     """
     kept = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
-    data = volume.data.astype(kept.get(volume.data.dtype, volume.data.dtype), copy=False)
+    data = np.asarray(volume.data)
+    data = data.astype(kept.get(data.dtype, data.dtype), copy=False)
+    affine = volume.affine
     header = volume.source["header"] if volume.source.get("format") == "nifti" else None
     stored = _to_file_order(volume, data, header)
     header = nibabel.Nifti1Header() if header is None else header.copy()
@@ -106,22 +141,20 @@ def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
             f'NIfTI cannot hold "{volume.name}" ({data.dtype}, shape {data.shape}): convert it, '
             "for example to float32"
         ) from error
-    if not np.array_equal(_of_dimension(_affine_of(header), volume.ndim_spatial), volume.affine):
-        _set_affine(header, volume)
     second = isinstance(header, nibabel.Nifti2Header)
+    if not np.array_equal(_of_dimension(affine_in(header), volume.ndim_spatial), affine):
+        _set_affine(header, volume)
+        affine = affine if second else affine.astype(np.float32)
     kind: Any = nibabel.Nifti2Image if second else nibabel.Nifti1Image
     image = kind(stored, None, header)
-    with atomic_path(path, overwrite) as temporary, temporary.open("wb") as file:
+    with path.open("wb") as file:
         if ending(path) == ".nii.gz":
             # Without name and time in it, equal data give equal files.
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
                 image.to_stream(packed)
         else:
             image.to_stream(file)
-
-
-# Labels need nothing of their own here: every integer type is stored as it is.
-write_labels = write
+    return replace(volume, data=data, affine=affine, units="mm")
 
 
 def _is_nifti(start: bytes) -> bool:
@@ -134,56 +167,103 @@ def _is_nifti2(start: bytes) -> bool:
 
 def _decode(file: BinaryIO) -> tuple[NDArray[Any], Any]:
     """Return the data and the header of an opened file."""
-    compressed = file.read(2) == _GZIP
+    compressed = file.read(2) == GZIP
     file.seek(0)
     stream: Any = gzip.GzipFile(fileobj=file) if compressed else file
-    start = stream.read(_LONGEST_HEADER)
-    if not _is_nifti(start):
-        raise ValueError("what is compressed in it is something else")
-    stream.seek(0)
-    kind: Any = nibabel.Nifti2Image if _is_nifti2(start) else nibabel.Nifti1Image
-    image = kind.from_file_map(kind.make_file_map({"image": stream}), mmap=False)
-    data = _scaled(image.dataobj)
+    image = image_in(stream)
+    proxy: Any = image.dataobj
+    data = scaled(proxy.get_unscaled(), float(proxy.slope), float(proxy.inter))
     while stream.read(_CHUNK):  # the checksum comes last
         pass
     return data, image.header
 
 
-def _scaled(proxy: Any) -> NDArray[Any]:
-    """Return the data with the header's slope and intercept applied, in native byte order."""
-    slope, intercept = float(proxy.slope), float(proxy.inter)
-    stored: NDArray[Any] = proxy.get_unscaled()
-    whole = stored.dtype.kind in "iu" and slope == 1 and intercept.is_integer()
-    if whole and intercept:
-        return stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32) + int(intercept)
+def image_in(stream: Any) -> Any:
+    """Return the image in an opened stream that is not compressed; its data are not read yet.
+
+    Parameters
+    ----------
+    stream : binary file object
+
+    Returns
+    -------
+    nibabel image
+        With a header, and a ``dataobj`` that knows shape, type, offset and scaling.
+
+    Raises
+    ------
+    ValueError, or one of nibabel's errors
+        If it is no NIfTI, or damaged.
+    """
+    start = stream.read(_LONGEST_HEADER)
+    if not _is_nifti(start):
+        raise ValueError("what is compressed in it is something else")
+    stream.seek(0)
+    kind: Any = nibabel.Nifti2Image if _is_nifti2(start) else nibabel.Nifti1Image
+    return kind.from_file_map(kind.make_file_map({"image": stream}), mmap=False)
+
+
+def scaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    """Return numbers with the header's slope and intercept applied, in native byte order.
+
+    Parameters
+    ----------
+    stored : array
+        A whole volume or a part of it: each number is scaled for itself.
+    slope, intercept : float
+    """
     if slope == 1 and intercept == 0:
         return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    if stored.dtype.kind in "iu" and slope == 1 and intercept.is_integer():
+        return stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32) + int(intercept)
     exact = stored.dtype.itemsize <= 2 or stored.dtype == np.float32
-    return np.asarray(proxy, dtype=np.float32 if exact else np.float64)
+    numbers = apply_read_scaling(stored, np.float64(slope), np.float64(intercept))
+    return numbers.astype(np.float32 if exact else np.float64, copy=False)
 
 
-def _to_volume_order(data: NDArray[Any], path: Path) -> tuple[NDArray[Any], str]:
-    """Reverse the spatial axes, name all of them, and drop those without extent."""
-    letters = "XYZTCUV"[: data.ndim]
-    if data.dtype.names:  # colours are stored as records of 8-bit numbers
-        data = np.stack([data[name] for name in data.dtype.names], axis=-1)
-        letters += "S"
-    for letter in "TCUV":
-        if letter in letters and data.shape[letters.index(letter)] == 1:
-            data = data.squeeze(letters.index(letter))
-            letters = letters.replace(letter, "")
-    letters = letters if "C" in letters else letters.replace("S", "C")
-    order = "".join(letter for letter in "TZYXC" if letter in letters)
-    if len(order) != len(letters) or not order.count("YX"):
+def axes_in(header: Any, path: Path) -> tuple[tuple[int, ...], str]:
+    """Return which axes of a file a volume has, and in which order.
+
+    Parameters
+    ----------
+    header : nibabel header
+        Colours, which are stored as records of 8-bit numbers, count as one more axis at the end.
+    path : pathlib.Path
+        For messages.
+
+    Returns
+    -------
+    order : tuple of int
+        The file's axis for each of the volume's; spatial axes are reversed, and those without
+        extent dropped.
+    axes : str
+        As for :class:`~napari_lgmsnet.core.types.Volume`.
+
+    Raises
+    ------
+    FileFormatError
+        If there are more than a volume can have.
+    """
+    shape = tuple(header.get_data_shape())
+    letters, names = "XYZTCUV"[: len(shape)], header.get_data_dtype().names
+    if names:
+        letters, shape = letters + "S", (*shape, len(names))
+    spatial = "".join(letter for letter in letters if letter in "XYZ")
+    extended = [letter for i, letter in enumerate(letters) if letter in "TCUVS" and shape[i] > 1]
+    kept = spatial + "".join(extended)
+    names_of = {("C" if letter == "S" and "C" not in kept else letter): letter for letter in kept}
+    axes = "".join(letter for letter in "TZYXC" if letter in names_of)
+    if len(axes) != len(kept) or "YX" not in axes:
+        lengths = tuple(shape[letters.index(letter)] for letter in kept)
         raise FileFormatError(
-            f'"{path}" has {len(letters)} axes of the lengths {data.shape}: x, y, z, time and one '
+            f'"{path}" has {len(kept)} axes of the lengths {lengths}: x, y, z, time and one '
             "axis of channels can be read. Split the file"
         )
-    return data.transpose([letters.index(letter) for letter in order]), order
+    return tuple(letters.index(names_of[letter]) for letter in axes), axes
 
 
 def _to_file_order(volume: Volume, data: NDArray[Any], header: Any) -> NDArray[Any]:
-    """Undo :func:`_to_volume_order`, with the axes of length 1 that the source had."""
+    """Undo :func:`axes_in`, with the axes of length 1 that the source had."""
     letters = volume.axes
     colours = volume.has_channels and data.dtype == np.uint8 and data.shape[-1] in (3, 4)
     if colours and (header is None or header.get_data_dtype().names):
@@ -202,7 +282,7 @@ def _to_file_order(volume: Volume, data: NDArray[Any], header: Any) -> NDArray[A
     return data
 
 
-def _affine_of(header: Any) -> NDArray[np.float64]:
+def affine_in(header: Any) -> NDArray[np.float64]:
     """Return the header's affine as Volume counts: index (z, y, x) to LPS+ (z, y, x) in mm."""
     affine = np.array(header.get_best_affine(), dtype=np.float64)
     scale = _MILLIMETRES[header.get_xyzt_units()[0]]
@@ -237,7 +317,11 @@ def _set_affine(header: Any, volume: Volume) -> None:
     affine = _FLIP[:, None] * _reverse(affine)
     code = int(header["sform_code"]) or int(header["qform_code"]) or _SCANNER
     header.set_qform(affine, code)
-    if not np.allclose(header.get_qform(), affine, rtol=1e-5, atol=1e-4):
-        header["qform_code"] = 0  # a quaternion cannot express shears
     header.set_sform(affine, code)
+    # A quaternion cannot express shears, and turns by almost 180 degrees only roughly. A program
+    # that goes by it must not put the last voxel elsewhere.
+    apart = np.abs(header.get_qform() - header.get_sform())[:3]
+    shape = (*header.get_data_shape(), 1, 1)[:3]
+    if (apart @ [*(size - 1 for size in shape), 1]).max() > _APART:
+        header["qform_code"] = 0
     header.set_xyzt_units("mm" if volume.units == "mm" else "unknown")

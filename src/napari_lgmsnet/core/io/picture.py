@@ -9,20 +9,24 @@ copied into PNG files written for that picture, so that programs that do apply i
 from __future__ import annotations
 
 import colorsys
+import logging
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
-from napari_lgmsnet.core.io.atomic import atomic_path
 from napari_lgmsnet.core.io.damage import damaged
 from napari_lgmsnet.core.types import Volume, affine_from_spacing
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.info import ClassInfo
 
 NAME = "a PNG or JPEG picture"
 LOSSY_ENDINGS = (".jpg", ".jpeg")
@@ -34,6 +38,9 @@ _READ_ERRORS = (
 )  # fmt: skip
 _DIRECT = {"L", "RGB", "RGBA"}
 _UPRIGHT = 1
+
+# When a program logs everything, Pillow logs the texts in a picture, which may name a patient.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.INFO)
 
 
 def recognises(start: bytes) -> bool:
@@ -62,7 +69,7 @@ def read(path: Path) -> Volume:
     return _volume(path, data, orientation)
 
 
-def read_indices(path: Path) -> Volume:
+def read_labels(path: Path) -> Volume:
     """Read a mask: as :func:`read`, but palette indices as numbers and black-and-white as 0, 1."""
     picture, orientation = _open(path)
     indexed = picture.mode in ("P", "1")
@@ -70,21 +77,32 @@ def read_indices(path: Path) -> Volume:
     return _volume(path, data, orientation)
 
 
-def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
-    """Write a PNG; see :func:`napari_lgmsnet.core.io.write`."""
+def write(path: Path, volume: Volume) -> Volume:
+    """Write a PNG; see :func:`napari_lgmsnet.core.io.write`.
+
+    Returns
+    -------
+    Volume
+        What the file holds now.
+    """
     colours = volume.data.shape[-1] if volume.has_channels else 0
     fits = volume.data.dtype == np.uint8 or (volume.data.dtype == np.uint16 and not colours)
     if volume.spatial_axes != "YX" or volume.axes.startswith("T") or colours not in (0, 3, 4):
         raise _does_not_fit(volume, "one picture, grey or with 3 or 4 colours")
     if not fits:
         raise _does_not_fit(volume, "8-bit numbers, and 16-bit ones in grey")
-    _save(path, volume, Image.fromarray(np.ascontiguousarray(volume.data)), overwrite)
+    return _save(path, volume, Image.fromarray(np.ascontiguousarray(volume.data)))
 
 
-def write_labels(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
+def write_labels(path: Path, volume: Volume, classes: tuple[ClassInfo, ...] | None) -> Volume:
     """Write a PNG mask; see :func:`napari_lgmsnet.core.io.write_labels`.
 
     Up to label 255 it has a palette, above it is 16-bit grey.
+
+    Returns
+    -------
+    Volume
+        What the file holds now.
     """
     if volume.axes != "YX":
         raise _does_not_fit(volume, "one picture")
@@ -92,27 +110,29 @@ def write_labels(path: Path, volume: Volume, *, overwrite: bool = False) -> None
         raise _does_not_fit(volume, "labels up to 65535")
     picture = Image.fromarray(np.ascontiguousarray(volume.data))
     if volume.data.dtype == np.uint8:
-        picture.putpalette(label_palette(int(volume.data.max(initial=0))))
-    _save(path, volume, picture, overwrite)
+        picture.putpalette(label_palette(int(volume.data.max(initial=0)), classes))
+    return _save(path, volume, picture)
 
 
-def label_palette(highest: int) -> bytes:
-    """Return colours for labels: black, then white if there is but one, else distinct hues.
+def label_palette(highest: int, classes: tuple[ClassInfo, ...] | None = None) -> bytes:
+    """Return colours for labels: black, then the classes' own, else white for the only one.
 
     Parameters
     ----------
     highest : int
         The highest label.
+    classes : tuple of ClassInfo, optional
+        The label's number is its place. Labels without a class get distinct hues.
 
     Returns
     -------
     bytes
         Red, green and blue of 256 entries.
     """
-    if highest <= 1:
+    if highest <= 1 and not classes:
         return bytes([0, 0, 0]) + bytes([255] * 3 * 255)
-    colours = [0, 0, 0]
-    for label in range(1, 256):
+    colours = [0, 0, 0, *(part for one in (classes or ())[1:256] for part in one.colour)]
+    for label in range(len(colours) // 3, 256):
         # The golden ratio spreads hues evenly for any number of labels.
         hue = (0.08 + 0.618034 * (label - 1)) % 1.0
         colours += [round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.75, 1.0)]
@@ -169,13 +189,13 @@ def _volume(path: Path, data: NDArray[Any], orientation: int) -> Volume:
     return Volume(data, axes, affine_from_spacing((1.0, 1.0)), "pixel", path.stem, source)
 
 
-def _save(path: Path, volume: Volume, picture: Image.Image, overwrite: bool) -> None:
+def _save(path: Path, volume: Volume, picture: Image.Image) -> Volume:
     exif = Image.Exif()
     orientation = volume.source.get("orientation", _UPRIGHT)
     if orientation != _UPRIGHT:
         exif[ExifTags.Base.Orientation] = orientation
-    with atomic_path(path, overwrite) as temporary:
-        picture.save(temporary, format="PNG", exif=exif if len(exif) else None)
+    picture.save(path, format="PNG", exif=exif if len(exif) else None)
+    return replace(volume, affine=affine_from_spacing((1.0, 1.0)), units="pixel")
 
 
 def _does_not_fit(volume: Volume, holds: str) -> InputError:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +18,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
-from napari_lgmsnet.core.io.atomic import atomic_path
+from napari_lgmsnet.core.io.axes import take_axes
 from napari_lgmsnet.core.io.damage import damaged
 from napari_lgmsnet.core.types import Units, Volume, affine_from_spacing
 
@@ -21,7 +26,7 @@ NAME = "a TIFF file"
 ENDINGS = (".tif", ".tiff")
 
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_READ_ERRORS = (
+READ_ERRORS = (
     tifffile.TiffFileError, OSError, ValueError, TypeError, LookupError, RuntimeError,
     AttributeError, EOFError, struct.error, zlib.error,
 )  # fmt: skip
@@ -30,8 +35,10 @@ _MILLIMETRES = {
     "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
     "micrometre": 1e-3, "nm": 1e-6, "inch": 25.4, "in": 25.4,
 }  # fmt: skip
+_MISSING = ("invalid page offset", "corrupted file", "failed to reshape", "not match")
 _PAGES = "ZIQ"  # letters under which tifffile reports a stack of pages
-_OME_TYPES = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64"}
+_STORED_AS = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
+_OME_TYPES = {"int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64"}
 
 
 def recognises(start: bytes) -> bool:
@@ -57,21 +64,80 @@ def read(path: Path) -> Volume:
         axes that cannot be told apart.
     """
     try:
-        with tifffile.TiffFile(path) as file:
+        with opened(path) as file:
             series = file.series[0]
-            data = series.asarray()
-            if file.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-                data = _inverted(data)
-            axes = series.axes
-            spacing = _spacing(file)
-    except _READ_ERRORS as error:
-        if "imagecodecs" in str(error):
-            raise FileFormatError(
-                f'"{path}" is compressed in a way that needs another package: install it by '
-                "`pip install imagecodecs`, or save the file without compression"
-            ) from error
-        raise damaged(path, NAME, error) from error
-    data, axes = _to_volume_order(data, axes, path)
+            data = numbers(series.asarray(), file)
+            order, axes = axes_in(tuple(data.shape), series.axes, path)
+            return volume_of(path, take_axes(data, order), axes, file)
+    except READ_ERRORS as error:
+        raise failed(path, error) from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tifffile.TiffFile]:
+    """Open a file, and do not take what is left of a damaged one for all of it.
+
+    Raises
+    ------
+    tifffile.TiffFileError
+        When it is closed, if pages turned out to be missing, of which tifffile only writes a log.
+    """
+    complaints = _Complaints()
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(complaints)
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file
+    finally:
+        logger.removeHandler(complaints)
+    if complaints.heard:
+        raise tifffile.TiffFileError(complaints.heard[0])
+
+
+class _Complaints(logging.Handler):
+    """Remembers what tifffile says of missing pages in the thread that listens."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+        self._thread = get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if record.thread == self._thread and any(words in message for words in _MISSING):
+            self.heard.append(message)
+
+
+def failed(path: Path, error: BaseException) -> FileFormatError:
+    """Return the error for a file that cannot be decoded."""
+    if "imagecodecs" in str(error):
+        return FileFormatError(
+            f'"{path}" is compressed in a way that needs another package: install it by '
+            "`pip install imagecodecs`, or save the file without compression"
+        )
+    return damaged(path, NAME, error)
+
+
+def volume_of(path: Path, data: Any, axes: str, file: tifffile.TiffFile) -> Volume:
+    """Return the volume that a file holds.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    data : array of shape ``axes``
+        Lazy or not.
+    axes : str
+    file : tifffile.TiffFile
+        Opened.
+
+    Raises
+    ------
+    FileFormatError
+        If the numbers are not real ones.
+    """
+    if data.dtype.kind not in "iuf":
+        raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
+    spacing = _spacing(file)
     spatial = [letter for letter in axes if letter in "ZYX"]
     known = all(spacing.get(letter, 0) > 0 for letter in spatial)
     steps = tuple(spacing[letter] if known else 1.0 for letter in spatial)
@@ -81,70 +147,104 @@ def read(path: Path) -> Volume:
     return Volume(data, axes, affine_from_spacing(steps), units, name, source)
 
 
-def write(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
+def numbers(stored: NDArray[Any], file: tifffile.TiffFile) -> NDArray[Any]:
+    """Return numbers in native byte order, high ones bright, without booleans.
+
+    Parameters
+    ----------
+    stored : array
+        A whole image or a part of it.
+    file : tifffile.TiffFile
+        Says whether it counts from white to black.
+    """
+    data = stored
+    if file.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        if data.dtype == np.bool_:
+            data = ~data
+        elif data.dtype.kind == "u":
+            data = np.iinfo(data.dtype).max - data
+    if data.dtype == np.bool_:
+        return data.astype(np.uint8)
+    return data.astype(data.dtype.newbyteorder("="), copy=False)
+
+
+def axes_in(shape: tuple[int, ...], named: str, path: Path) -> tuple[tuple[int, ...], str]:
+    """Return which axes of a file a volume has, and in which order.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the file's data.
+    named : str
+        Letters that tifffile gives to these axes.
+    path : pathlib.Path
+        For messages.
+
+    Returns
+    -------
+    order : tuple of int
+        The file's axis for each of the volume's; those without extent are dropped.
+    axes : str
+        As for :class:`~napari_lgmsnet.core.types.Volume`.
+
+    Raises
+    ------
+    FileFormatError
+        If they cannot be told apart.
+    """
+    keep = [i for i, letter in enumerate(named) if letter in "YX" or shape[i] > 1]
+    letters = "".join(named[i] for i in keep)
+    for alias in _PAGES:
+        letters = letters if "Z" in letters else letters.replace(alias, "Z", 1)
+    letters = letters if "C" in letters else letters.replace("S", "C")
+    axes = "".join(letter for letter in "TZYXC" if letter in letters)
+    if sorted(axes) != sorted(letters) or "YX" not in axes:
+        raise FileFormatError(
+            f'"{path}" has the axes "{named}" of the lengths {shape}: time, z, y, x and one '
+            "axis of channels can be read. Split the file"
+        )
+    return tuple(keep[letters.index(letter)] for letter in axes), axes
+
+
+def write(path: Path, volume: Volume) -> Volume:
     """Write OME-TIFF; see :func:`napari_lgmsnet.core.io.write`.
 
-    Of the affine the voxel size is kept; TIFF has no place for directions and origin.
+    Of the affine the voxel size is kept; TIFF has no place for directions and origin. The name
+    is left out: it comes from a file's name, which may be a patient's.
+
+    Returns
+    -------
+    Volume
+        What the file holds now.
     """
-    data = volume.data.astype(np.float32) if volume.data.dtype == np.float16 else volume.data
+    data = np.asarray(volume.data)
+    data = data.astype(_STORED_AS.get(data.dtype, data.dtype), copy=False)
     if data.dtype.name not in _OME_TYPES:
         raise InputError(
             f'OME-TIFF cannot hold {data.dtype} ("{volume.name}"): convert it, for example to '
             "float32"
         )
-    axes = volume.axes
+    kept, axes = data, volume.axes
     colours = volume.has_channels and data.dtype == np.uint8 and data.shape[-1] in (3, 4)
     if colours:
         axes = axes.replace("C", "S")
     elif volume.has_channels:  # whole pages for each channel, as microscopes do
         place = axes.index("Y")
         data, axes = np.moveaxis(data, -1, place), axes[:place] + "C" + axes[place:-1]
-    metadata: dict[str, Any] = {"axes": axes, "Name": volume.name}
+    metadata: dict[str, Any] = {"axes": axes}
     if volume.units == "mm":
         for letter, step in zip(volume.spatial_axes, volume.spacing, strict=True):
             metadata |= {f"PhysicalSize{letter}": step, f"PhysicalSize{letter}Unit": "mm"}
-    with atomic_path(path, overwrite) as temporary:
-        tifffile.imwrite(
-            temporary,
-            np.ascontiguousarray(data),
-            ome=True,
-            photometric="rgb" if colours else "minisblack",
-            compression="zlib",
-            metadata=metadata,
-        )
-
-
-# Labels need nothing of their own here: every integer type is stored as it is.
-write_labels = write
-
-
-def _inverted(data: NDArray[Any]) -> NDArray[Any]:
-    """Make white of a file that counts from white to black the highest number again."""
-    if data.dtype == np.bool_:
-        return ~data
-    return np.iinfo(data.dtype).max - data if data.dtype.kind == "u" else data
-
-
-def _to_volume_order(data: NDArray[Any], axes: str, path: Path) -> tuple[NDArray[Any], str]:
-    """Rename, reorder and drop axes until they read [T][Z]YX[C]."""
-    if data.dtype == np.bool_:
-        data = data.astype(np.uint8)
-    keep = [i for i, letter in enumerate(axes) if letter in "YX" or data.shape[i] > 1]
-    letters = "".join(axes[i] for i in keep)
-    data = data.reshape([data.shape[i] for i in keep])
-    for alias in _PAGES:
-        letters = letters if "Z" in letters else letters.replace(alias, "Z", 1)
-    letters = letters if "C" in letters else letters.replace("S", "C")
-    order = "".join(letter for letter in "TZYXC" if letter in letters)
-    if sorted(order) != sorted(letters) or "YX" not in order:
-        raise FileFormatError(
-            f'"{path}" has the axes "{axes}" of the lengths {data.shape}: time, z, y, x and one '
-            "axis of channels can be read. Split the file"
-        )
-    data = data.transpose([letters.index(letter) for letter in order])
-    if data.dtype.kind not in "iuf":
-        raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
-    return data.astype(data.dtype.newbyteorder("="), copy=False), order
+    tifffile.imwrite(
+        path,
+        np.ascontiguousarray(data),
+        ome=True,
+        photometric="rgb" if colours else "minisblack",
+        compression="zlib",
+        metadata=metadata,
+    )
+    steps = volume.spacing if volume.units == "mm" else (1.0,) * volume.ndim_spatial
+    return replace(volume, data=kept, affine=affine_from_spacing(steps))
 
 
 def _spacing(file: tifffile.TiffFile) -> dict[str, float]:

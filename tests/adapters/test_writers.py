@@ -21,6 +21,7 @@ from napari_lgmsnet.core.errors import GeometryError, InputError
 from napari_lgmsnet.core.info import named_classes
 from napari_lgmsnet.core.io import WRITABLE, read, read_labels
 from napari_lgmsnet.core.io.labels import MadeBy
+from tests.core import dicoms
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 
@@ -280,6 +281,36 @@ def test_negative_labels_are_refused_in_words(viewer, tmp_path):
     with pytest.raises(InputError, match="negative"):
         save(viewer, layer, tmp_path / "a.nii.gz")
     assert not list(tmp_path.iterdir())
+
+
+ORIENTATIONS = {
+    "axial": ((1, 0, 0, 0, 1, 0), (0, 0, 2)),
+    "sagittal": ((0, 1, 0, 0, 0, -1), (-2, 0, 0)),
+    "coronal": ((1, 0, 0, 0, 0, -1), (0, 2, 0)),
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_mask_of_a_dicom_series(viewer, tmp_path, orientation):
+    """The viewer exchanges the axes of sagittal and coronal series; the file must not notice."""
+    pytest.importorskip("highdicom")
+    directions, step = ORIENTATIONS[orientation]
+    folder = tmp_path / "series"
+    folder.mkdir()
+    dicoms.series(
+        folder,
+        dicoms.volume_numbers((5, 6, 7)),
+        step=step,
+        orientation=directions,
+    )
+    [image] = viewer.open(folder, plugin=PLUGIN)
+    mask = mask_over(viewer, image, (np.asarray(image.data) % 4 == 1).astype(np.uint8))
+    target = saving.target_of(mask, saving.snapshot(mask, ()))
+    assert target == tmp_path / "series_mask.dcm"
+    save(viewer, mask, target)
+    series, labels = read(folder), read_labels(target)
+    assert np.array_equal(labels.data, series.data % 4 == 1)
+    np.testing.assert_allclose(labels.affine, series.affine, atol=1e-9)
 
 
 # --- existing files ----------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtWidgets import QComboBox
 
-from napari_lgmsnet.adapters.layers import LayerImage
+from napari_lgmsnet.adapters.layers import image_of
 from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.widgets import run_bar, text
 from napari_lgmsnet.widgets.combos import refill
@@ -24,12 +25,15 @@ def test_duration(seconds, words):
         ((4, 5), None, "4 × 5 pixels"),
         ((3, 4, 5), None, "3 × 4 × 5 voxels, size in mm unknown"),
         ((3, 4, 5), 0.5, "3 × 4 × 5 voxels, 0.5 × 0.5 × 0.5 mm"),
-        ((9, 3, 4, 5), 1.0, "3 × 4 × 5 voxels, 1 × 1 × 1 mm, time point on screen"),
+        ((9, 3, 4, 5), 1.0, "3 × 4 × 5 voxels, 1 × 1 × 1 mm, 9 frames"),
     ],
 )
 def test_size(shape, millimetres, words):
-    image = LayerImage(None, False, shape, np.eye(len(shape) + 1), millimetres, "scan")
-    assert text.size_of(image) == words
+    unit, step = ("pixel", 1.0) if millimetres is None else ("mm", millimetres)
+    scale = (1.0,) * (len(shape) - 3) + (step,) * min(3, len(shape))
+    units = ("pixel",) * (len(shape) - 3) + (unit,) * min(3, len(shape))
+    layer = Image(np.zeros(shape), scale=scale, units=units)
+    assert text.size_of(image_of(layer)) == words
 
 
 def test_time_left_is_told_when_a_step_has_shown_how_long_one_takes(qtbot, monkeypatch):

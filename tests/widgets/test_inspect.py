@@ -283,6 +283,20 @@ def test_channels_are_ranked(looked, settle, viewer, picture):
 # --- attention ---------------------------------------------------------------------------------
 
 
+def test_what_was_asked_for_last_is_what_is_seen(looked, settle, viewer):
+    widget = looked
+    [features] = maps_of(viewer, FEATURES)
+    assert features.visible
+    widget.attention.place.click()
+    settle(widget)
+    [attention] = maps_of(viewer, ATTENTION)
+    assert attention.visible
+    assert not features.visible
+    viewer.add_image(np.zeros((4, 4)), name="something else")
+    settle(widget)
+    assert attention.visible
+
+
 def test_attention_follows_a_dragged_point(looked, settle, viewer, picture):
     widget = looked
     widget.attention.place.click()

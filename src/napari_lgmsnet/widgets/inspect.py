@@ -150,6 +150,7 @@ class InspectWidget(QScrollArea):
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_choice)
+        self.images.listed.connect(self._on_choice)
         self.checkpoint.changed.connect(self._on_choice)
         self.part.changed.connect(self._on_part)
         self.region.combo.currentIndexChanged.connect(lambda _index: self._on_part())

@@ -31,9 +31,12 @@ class LayerCombo(QComboBox):
     ----------
     changed : Qt signal
         Another layer, or none, is chosen, or the chosen one was renamed.
+    listed : Qt signal
+        The viewer's layers changed, and the choice is what it was.
     """
 
     changed = Signal()
+    listed = Signal()
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class LayerCombo(QComboBox):
         return next((i for i in range(self.count()) if self.itemData(i) == wanted), -1)
 
     def _refill(self, _event: Any = None) -> None:
-        before = self.currentData(Qt.ItemDataRole.UserRole)
+        before, name = self.currentData(Qt.ItemDataRole.UserRole), self.currentText()
         with QSignalBlocker(self):
             self.clear()
             if self._none:
@@ -94,7 +97,8 @@ class LayerCombo(QComboBox):
             if self.count():
                 self.setCurrentIndex(max(0, self._index_of(before)))
         self.setEnabled(self.count() > 0)
-        self.changed.emit()
+        same = (self.currentData(Qt.ItemDataRole.UserRole), self.currentText()) == (before, name)
+        (self.listed if same else self.changed).emit()
 
     def _follow(self, _event: Any = None) -> None:
         active = self._viewer.layers.selection.active

@@ -141,6 +141,7 @@ class SegmentWidget(QWidget):
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_choice)
+        self.images.listed.connect(self._on_choice)
         self.checkpoint.changed.connect(self._on_choice)
         self.part.changed.connect(self._on_part)
         for combo in (self.options.recipe, self.options.region.combo):

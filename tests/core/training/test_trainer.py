@@ -17,7 +17,7 @@ from PIL import Image
 from napari_lgmsnet.core.checkpoints import load
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.progress import run
-from napari_lgmsnet.core.training.augment import Augmentation
+from napari_lgmsnet.core.training.augment import Augmentation, paste_box
 from napari_lgmsnet.core.training.config import (
     AugmentationConfig,
     TrainingConfig,
@@ -228,6 +228,7 @@ def test_augmentation_is_determined_by_its_seed(dimensions: int) -> None:
         noise=0.1,
         blur=1.0,
         bias_field=0.2,
+        erase=1.0,
     )
     size = (32,) * dimensions
     augmentation = Augmentation(config, size)
@@ -239,6 +240,26 @@ def test_augmentation_is_determined_by_its_seed(dimensions: int) -> None:
     assert not torch.equal(first[0], augmentation(image, mask, 6)[0])
     assert first[0].shape == image.shape
     assert set(first[1].unique().tolist()) <= {0, 2}
+
+
+@pytest.mark.parametrize("size", [(32, 24), (16, 20, 12)])
+def test_a_pasted_box_is_the_same_in_image_and_mask(size: tuple[int, ...]) -> None:
+    onto = torch.zeros(3, *size), torch.zeros(1, *size, dtype=torch.uint8)
+    other = torch.ones(3, *size), torch.full((1, *size), 2, dtype=torch.uint8)
+    image, mask = paste_box(onto, other, 7)
+    assert torch.equal(image[:1] == 1, mask == 2)
+    assert 0 < int((mask == 2).sum()) < mask.numel()
+    assert not onto[0].any()
+    assert torch.equal(image, paste_box(onto, other, 7)[0])
+    assert not torch.equal(image, paste_box(onto, other, 8)[0])
+
+
+def test_erasing_blanks_the_image_only() -> None:
+    augmentation = Augmentation(AugmentationConfig(erase=1.0), (32, 32))
+    image, mask = torch.ones(2, 32, 32), torch.ones(1, 32, 32, dtype=torch.uint8)
+    erased, same = augmentation(image, mask, 3)
+    assert 0 < int((erased == 0).sum()) < erased.numel() // 2
+    assert torch.equal(same, mask)
 
 
 def test_image_and_mask_move_together() -> None:

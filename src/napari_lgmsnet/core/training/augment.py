@@ -11,6 +11,7 @@ from monai.transforms import (
     RandAdjustContrastd,
     RandAffined,
     RandBiasFieldd,
+    RandCoarseDropoutd,
     RandFlipd,
     RandGaussianNoised,
     RandGaussianSmoothd,
@@ -36,7 +37,7 @@ class Augmentation:
     """
 
     def __init__(self, config: AugmentationConfig, size: tuple[int, ...]) -> None:
-        self._transforms = Compose([*_spatial(config, size), *_intensity(config)])
+        self._transforms = Compose([*_spatial(config, size), *_intensity(config, size)])
 
     def __call__(self, image: Tensor, mask: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Return image (C, *S) float32 and mask (1, *S) uint8, varied.
@@ -81,7 +82,7 @@ def _spatial(config: AugmentationConfig, size: tuple[int, ...]) -> list[Any]:
     return transforms
 
 
-def _intensity(config: AugmentationConfig) -> list[Any]:
+def _intensity(config: AugmentationConfig, size: tuple[int, ...]) -> list[Any]:
     transforms: list[Any] = []
     if config.bias_field:
         strength = (-config.bias_field, config.bias_field)
@@ -102,4 +103,42 @@ def _intensity(config: AugmentationConfig) -> list[Any]:
         transforms.append(RandGaussianSmoothd("image", sigma, sigma, sigma, prob=0.15))
     if config.noise:
         transforms.append(RandGaussianNoised("image", prob=0.2, std=config.noise))
+    if config.erase:
+        smallest, largest = [max(1, n // 16) for n in size], [max(1, n // 4) for n in size]
+        transforms.append(
+            RandCoarseDropoutd(
+                "image",
+                holes=1,
+                max_holes=4,
+                spatial_size=smallest,
+                max_spatial_size=largest,
+                fill_value=0.0,
+                prob=config.erase,
+            )
+        )
     return transforms
+
+
+def paste_box(
+    onto: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], seed: int
+) -> tuple[Tensor, Tensor]:
+    """Return an image and its mask with a box of another pair pasted over (CutMix).
+
+    The box is 0.3 to 0.7 of the size along each axis and lies at the same place in both.
+
+    Parameters
+    ----------
+    onto, other : tuple of Tensor
+        Image (C, *S) and mask (1, *S), of the same shapes.
+    seed : int
+        Determines the box.
+    """
+    generator = np.random.default_rng(seed)
+    box: tuple[slice, ...] = (slice(None),)
+    for n in onto[1].shape[1:]:
+        side = max(1, round(n * generator.uniform(0.3, 0.7)))
+        start = int(generator.integers(0, n - side + 1))
+        box += (slice(start, start + side),)
+    image, mask = onto[0].clone(), onto[1].clone()
+    image[box], mask[box] = other[0][box], other[1][box]
+    return image, mask

@@ -61,6 +61,12 @@ class AugmentationConfig(_Frozen):
         Largest standard deviation of a Gaussian blur, in pixels.
     bias_field : float
         Strength of a smooth multiplicative field, as MR coils cause.
+    erase : float
+        Probability that up to four boxes of the image, each up to a quarter of its size, are
+        blanked; the mask stays.
+    mix : float
+        Probability that a box of another training image and mask is pasted over (CutMix, Yun et
+        al., ICCV 2019).
     """
 
     flip_axes: tuple[int, ...] = ()
@@ -75,6 +81,8 @@ class AugmentationConfig(_Frozen):
     noise: float = 0.0
     blur: float = 0.0
     bias_field: float = 0.0
+    erase: float = Field(default=0.0, ge=0, le=1)
+    mix: float = Field(default=0.0, ge=0, le=1)
 
 
 class TrainingConfig(_Frozen):

@@ -22,7 +22,7 @@ from napari_lgmsnet.core.metrics import dice_per_class, iou_from_dice
 from napari_lgmsnet.core.model import Model, new_model
 from napari_lgmsnet.core.network import LGMSNet
 from napari_lgmsnet.core.postprocess import labels_from_probabilities, probabilities_from_logits
-from napari_lgmsnet.core.training.augment import Augmentation
+from napari_lgmsnet.core.training.augment import Augmentation, paste_box
 from napari_lgmsnet.core.training.config import TrainingConfig
 from napari_lgmsnet.core.training.data import (
     Case,
@@ -200,9 +200,15 @@ class Run:
 
     def _sample(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one varied training sample; seed, epoch and place determine it."""
-        seed = int(
-            np.random.SeedSequence((self.config.seed, self.epoch, place)).generate_state(1)[0]
-        )
+        sequence = np.random.SeedSequence((self.config.seed, self.epoch, place))
+        seed, other, box = (int(n) for n in sequence.generate_state(3))
+        sample = self._varied(place, seed)
+        if np.random.default_rng(box).random() < self.config.augmentation.mix:
+            pasted = self._varied(other % len(self.train_cases), other)
+            sample = paste_box(sample, pasted, box)
+        return sample
+
+    def _varied(self, place: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         case = self.train_cases[place]
         image, mask = random_window(case.image, case.mask, self.config.recipe.window, seed)
         return self.augmentation(image, mask, seed)

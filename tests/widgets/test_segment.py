@@ -139,7 +139,7 @@ def test_run_makes_a_mask_that_can_be_painted(open_widget, finish, viewer, volum
     assert probability.data.max() > 0
     about = mask.metadata[METADATA]
     assert about["checkpoint"] == "small-3d"
-    assert about["sha256"] == widget._loaded.model.sha256
+    assert about["sha256"] == widget.session.loaded.model.sha256
     assert about["settings"]["threshold"] == 0.5
     assert "small-3d" in about["description"]
     assert "scan mask" in widget.bar.line.text()

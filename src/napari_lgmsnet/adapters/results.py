@@ -16,7 +16,7 @@ from napari_lgmsnet.adapters.layers import image_of, mask_geometry, place_layer,
 from napari_lgmsnet.core.geometry import Box
 
 if TYPE_CHECKING:
-    from napari import Viewer
+    from napari.components import LayerList
 
     from napari_lgmsnet.core.info import ClassInfo
     from napari_lgmsnet.core.prediction import Prediction
@@ -71,11 +71,12 @@ class Results:
 
     Parameters
     ----------
-    viewer : napari Viewer
+    layers : napari LayerList
+        The viewer's.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+    def __init__(self, layers: LayerList) -> None:
+        self._layers = layers
         self._results: dict[Any, Result] = {}
 
     def of(self, image: Image) -> Result | None:
@@ -85,7 +86,7 @@ class Results:
             return None
         fits = result.mask.data.shape == result.part.mask_shape
         same = shape_of(image) == result.part.finest_shape
-        if result.mask not in self._viewer.layers or not (fits and same):
+        if result.mask not in self._layers or not (fits and same):
             del self._results[image.unique_id]
             return None
         return result
@@ -93,7 +94,7 @@ class Results:
     def forget_missing(self) -> None:
         """Let go of what belongs to layers that were removed."""
         for result in list(self._results.values()):
-            if result.image not in self._viewer.layers:
+            if result.image not in self._layers:
                 del self._results[result.image.unique_id]
             else:
                 self.of(result.image)
@@ -135,7 +136,7 @@ class Results:
         if result is None:
             result = self._make(image, part, region, prediction)
         result.part, result.prediction, result.region = part, prediction, region
-        if result.probability not in self._viewer.layers:
+        if result.probability not in self._layers:
             result.probability = self._add_probability(image, part)
         result.probability.data[region] = prediction.foreground
         result.probability.refresh()
@@ -144,7 +145,7 @@ class Results:
         for layer in (result.mask, result.probability):
             place_layer(layer, mask_geometry(image, now))
         self._write(result)
-        self._viewer.layers.selection.active = result.mask
+        self._layers.selection.active = result.mask
         return result
 
     def cut(self, result: Result, prediction: Prediction) -> None:
@@ -183,7 +184,7 @@ class Results:
             metadata={METADATA: {"role": "mask"}, "source": source_of(image)},
             **mask_geometry(image, part),
         )
-        self._viewer.add_layer(mask)
+        self._layers.append(mask)
         return mask
 
     def _add_probability(self, image: Image, part: LayerImage) -> Image:
@@ -198,7 +199,7 @@ class Results:
             metadata={METADATA: {"role": "probability"}, "source": source_of(image)},
             **mask_geometry(image, part),
         )
-        self._viewer.add_layer(probability)
+        self._layers.append(probability)
         return probability
 
     def _write(self, result: Result) -> None:

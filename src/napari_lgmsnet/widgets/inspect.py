@@ -15,6 +15,7 @@ from napari_lgmsnet.adapters.inspect_queue import Queue
 from napari_lgmsnet.adapters.jobs import Loaded, Request, load
 from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.adapters.results import is_result
+from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.core.catalogue import shipped
 from napari_lgmsnet.core.errors import CheckpointError, InputError
@@ -53,7 +54,7 @@ class InspectWidget(QScrollArea):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._loaded: Loaded | None = None
+        self.session = session_of(napari_viewer)
         self._reading = ""
         self.looked: Looked | None = None
         self.seen: inspect_jobs.Seen | None = None
@@ -95,7 +96,7 @@ class InspectWidget(QScrollArea):
             self.bar.complain(error)
             return
         self.queue.cancel()
-        reference, known = self.checkpoint.reference, self._loaded
+        reference, known = self.checkpoint.reference, self.session.loaded
         request = Request(
             reference=reference,
             image=part,
@@ -275,7 +276,7 @@ class InspectWidget(QScrollArea):
             self.bar.say("Saving the numbers now writes those of all stages.")
 
     def _learn(self, loaded: Loaded) -> None:
-        self._loaded = loaded
+        self.session.loaded = loaded
         if loaded.reference not in shipped():
             remember_checkpoint(loaded.reference)
         self.checkpoint.learn(loaded.reference, loaded.model.info, loaded.model.describe())

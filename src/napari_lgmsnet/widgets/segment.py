@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_lgmsnet.adapters import jobs
 from napari_lgmsnet.adapters.layer_image import LayerImage
-from napari_lgmsnet.adapters.results import Mask, Result, Results, is_result
+from napari_lgmsnet.adapters.results import Mask, Result, is_result
+from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.core.catalogue import shipped
@@ -61,17 +62,17 @@ class SegmentWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._loaded: jobs.Loaded | None = None
+        self.session = session_of(napari_viewer)
+        self.results = self.session.results
         self._run: _Run | None = None
         self._reading = ""
         self._axes = 3
         self._job = Background()
-        self.results = Results(napari_viewer)
         self.checkpoint = CheckpointBox()
         self.images = LayerCombo(napari_viewer, _can_be_segmented)
         self.image_line = QLabel()
         self.image_line.setWordWrap(True)
-        self.threshold = ThresholdSlider(self.results, self._result)
+        self.threshold = ThresholdSlider(self.session, self._result)
         self.bar = RunBar()
         self.save = SaveBar(napari_viewer, self._mask, self._was_edited)
         self._lay_out()
@@ -107,7 +108,7 @@ class SegmentWidget(QWidget):
                 return
             accepted, keep = result.mask.data[box].copy(), answer is Edits.KEEP
         self._run = _Run(layer, image, box, accepted, keep)
-        reference, known = self.checkpoint.reference, self._loaded
+        reference, known = self.checkpoint.reference, self.session.loaded
         request = jobs.Request(
             reference=reference,
             image=image,
@@ -275,7 +276,7 @@ class SegmentWidget(QWidget):
             self.threshold.setValue(threshold)
 
     def _learn(self, loaded: jobs.Loaded) -> None:
-        self._loaded = loaded
+        self.session.loaded = loaded
         if loaded.reference not in shipped():
             remember_checkpoint(loaded.reference)
         self.options.offer_devices(loaded.devices)
@@ -296,7 +297,9 @@ class SegmentWidget(QWidget):
             keep = answer is Edits.KEEP
         if result is not None and keep:
             self.results.set_aside(result)
-        result = self.results.show(run.image, run.part, run.region, prediction)
+        with self.session.changing_by("network"):
+            result = self.results.show(run.image, run.part, run.region, prediction)
+        self.session.predicted.emit(result)
         self.bar.say(
             f'"{result.mask.name}" made with {prediction.info.name} in '
             f"{duration(prediction.seconds)} on {prediction.device}. Paint in it to correct.",

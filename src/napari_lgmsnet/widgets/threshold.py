@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_lgmsnet.adapters import jobs
-from napari_lgmsnet.adapters.results import Mask, Result, Results
+from napari_lgmsnet.adapters.results import Mask, Result
+from napari_lgmsnet.adapters.session import Session
 from napari_lgmsnet.adapters.settings import preferences
 from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.widgets.questions import Edits, ask_about_edits
@@ -27,7 +28,7 @@ class ThresholdSlider(QLabeledDoubleSlider):
 
     Parameters
     ----------
-    results : Results
+    session : Session
     current : callable
         Returns the result of the chosen image, or None.
     parent : QWidget, optional
@@ -45,12 +46,12 @@ class ThresholdSlider(QLabeledDoubleSlider):
 
     def __init__(
         self,
-        results: Results,
+        session: Session,
         current: Callable[[], Result | None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._results = results
+        self._session = session
         self._current = current
         self.job = Background()
         self._pending: tuple[Result, Mask | None] | None = None
@@ -99,7 +100,7 @@ class ThresholdSlider(QLabeledDoubleSlider):
                 self.show_result(result)
                 return
             if answer is Edits.KEEP:
-                self._results.set_aside(result)
+                self._session.results.set_aside(result)
             accepted = result.mask.data[result.region].copy()
         self._pending = (result, accepted)
         self.job.start(jobs.cut(result.prediction, float(self.value())))
@@ -109,7 +110,9 @@ class ThresholdSlider(QLabeledDoubleSlider):
         (result, accepted), self._pending = self._pending, None
         same_run = prediction.probabilities is result.prediction.probabilities
         if result is self._current() and same_run and not result.edited(result.region, accepted):
-            self._results.cut(result, prediction)
+            with self._session.changing_by("network"):
+                self._session.results.cut(result, prediction)
+            self._session.predicted.emit(result)
             self.cut.emit(result)
         self._timer.start()
 

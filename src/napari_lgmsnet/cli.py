@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_lgmsnet import cli_features, cli_project
+from napari_lgmsnet import cli_features, cli_finetune, cli_project
 from napari_lgmsnet.cli_progress import console, show
 from napari_lgmsnet.core.errors import (
     CheckpointError,
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_project.app, name="project")
 app.command()(cli_features.features)
+app.command()(cli_finetune.finetune)
 
 Checkpoint = Annotated[
     str, typer.Option("--checkpoint", "-c", help="Name of a bundled checkpoint, or a file.")
@@ -93,8 +94,9 @@ def predict(
 ) -> None:
     """Segment images and volumes; each mask lies exactly on its input.
 
-    NIfTI in gives NIfTI out on the same grid; PNG, JPEG and TIFF give PNG or TIFF. A folder of
-    DICOM is one input; with -o mask.dcm its mask becomes a DICOM SEG.
+    NIfTI in gives NIfTI out on the same grid, NRRD gives NRRD, and MetaImage MetaImage; PNG, JPEG
+    and TIFF give PNG or TIFF. A folder of DICOM is one input; with -o mask.dcm its mask becomes a
+    DICOM SEG.
 
     Example: napari-lgmsnet predict scan.nii.gz -o mask.nii.gz -c hippocampus-3d
     """

@@ -12,7 +12,12 @@ from napari.layers import Image
 
 from napari_lgmsnet.adapters.layers import affine_of, image_of
 from napari_lgmsnet.adapters.reader import get_reader, read_layers
+from napari_lgmsnet.core.inference import iterate
 from napari_lgmsnet.core.io import opening, read
+from napari_lgmsnet.core.io.lazy import chunks_of, lazy_array
+from napari_lgmsnet.core.prediction import make_settings
+from napari_lgmsnet.core.progress import run
+from tests.core.helpers import small_model
 
 OBLIQUE = np.array(
     [[0.8, -0.2, 0.4, -91], [0.3, 1.1, -0.7, 13], [-0.1, 0.3, 2.9, 70], [0.0, 0.0, 0.0, 1.0]]
@@ -100,3 +105,27 @@ def test_folders_are_claimed_only_with_an_image(tmp_path):
     (tmp_path / "empty.zarr").mkdir()
     claimed = {path.name: get_reader(str(path)) is not None for path in tmp_path.iterdir()}
     assert claimed == {"cells.zarr": True, "table.zarr": False, "empty.zarr": False}
+
+
+@pytest.mark.parametrize("recipe", [{}, {"orientation": "RAS", "spacing": (2.0, 1.0, 1.5)}])
+def test_a_box_of_a_large_volume_reads_that_box_once(recipe):
+    shape, fetched = (2000, 1024, 1024), []
+
+    def fetch(box):
+        fetched.append(box)
+        size = [part.stop - part.start for part in box]
+        return np.random.default_rng(box[0].start).normal(size=size).astype(np.float32)
+
+    data = lazy_array(fetch, shape, np.float32, chunks_of(shape, "ZYX", 4))
+    affine = np.diag([1.0, 0.5, 0.5, 1.0])
+    layer = Image(data, affine=affine, units=("mm",) * 3, contrast_limits=(-3, 3), cache=False)
+    fetched.clear()
+    box = (slice(900, 924), slice(100, 140), slice(1000, 1024))
+    part = image_of(layer).read(box)
+    assert fetched == []
+    prediction = run(iterate(small_model(3, **recipe), part, make_settings()))
+    assert prediction.labels.shape == (24, 40, 24)
+    assert sorted((one[0].start, one[0].stop) for one in fetched) == [
+        (z, z + 1) for z in range(900, 924)
+    ]
+    assert all(one[1:] == box[1:] for one in fetched)

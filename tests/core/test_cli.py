@@ -87,6 +87,53 @@ def test_nifti_in_nifti_out_on_the_same_grid(tmp_path: Path, volume_checkpoint: 
     assert np.issubdtype(mask.get_data_dtype(), np.integer)
 
 
+@pytest.mark.parametrize(
+    ("name", "mask"), [("scan.nrrd", "scan_mask.nrrd"), ("scan.mhd", "scan_mask.mha")]
+)
+def test_nrrd_and_metaimage_in_the_same_out_on_the_same_grid(
+    tmp_path: Path, volume_checkpoint: Path, name: str, mask: str
+) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    image = sitk.GetImageFromArray(GENERATOR.normal(size=(15, 34, 21)).astype(np.float32))
+    image.SetSpacing((0.93, 1.1, 2.5))
+    image.SetOrigin((12.5, -7.25, 3.125))
+    image.SetDirection((0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, -1.0))
+    sitk.WriteImage(image, str(tmp_path / name))
+    out = tmp_path / "out"
+    result = command(
+        "predict", tmp_path / name, "-o", out, "-c", volume_checkpoint, "--probabilities"
+    )
+    assert result.returncode == 0, result.stderr
+    probability = mask.replace("_mask", "_probability")
+    assert {path.name for path in out.iterdir()} == {mask, probability}
+    last = (20, 33, 14)
+    for written in (mask, probability):
+        found = sitk.ReadImage(str(out / written))
+        assert found.GetSize() == image.GetSize()
+        for index in ((0, 0, 0), (20, 0, 0), (0, 33, 0), (0, 0, 14), last):
+            here, there = (one.TransformIndexToPhysicalPoint(index) for one in (image, found))
+            assert np.allclose(here, there, rtol=0, atol=1e-9)
+    assert sitk.ReadImage(str(out / mask)).GetPixelID() == sitk.sitkUInt8
+
+
+def test_a_mask_that_cannot_be_written_is_refused_before_anything_is_computed(
+    tmp_path: Path, volume_checkpoint: Path, refused: Callable[..., None]
+) -> None:
+    picture = tmp_path / "a.png"
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save(picture)
+    # A checkpoint that does not exist would be noticed next.
+    for name, words in {
+        "mask.jpg": "alters pixels",
+        "mask.mhd": "write .mha instead",
+        "mask.dcm": "refer to DICOM images",
+        "mask.gif": "from its ending",
+    }.items():
+        refused(("predict", picture, "-o", tmp_path / name, "-c", "none.pth"), name, words)
+    write_nifti(tmp_path / "scan.nii")
+    volume = ("predict", tmp_path / "scan.nii", "-o", tmp_path / "mask.png")
+    refused((*volume, "-c", volume_checkpoint), "mask.png", "is a volume")
+
+
 def test_pictures_into_a_folder(tmp_path: Path, image_checkpoint: Path) -> None:
     picture = GENERATOR.integers(0, 255, (50, 40, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "a (1).jpg")

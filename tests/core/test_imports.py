@@ -49,6 +49,12 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert heavy.isdisjoint(json.loads(loaded))
 
 
+def test_reading_files_loads_what_decodes_them_when_a_file_needs_it() -> None:
+    decoders = {"SimpleITK", "dask", "highdicom", "nibabel", "pydicom", "tifffile", "zarr"}
+    code = "import json, sys, napari_lgmsnet.core.io; print(json.dumps(list(sys.modules)))"
+    assert decoders.isdisjoint(json.loads(run_fresh(code)))
+
+
 @pytest.mark.parametrize("name", napari_lgmsnet.__all__)
 def test_public_name_exists(name: str) -> None:
     assert name in dir(napari_lgmsnet)

@@ -15,7 +15,7 @@ from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.types import Volume
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer
+    from napari.layers import Image, Labels, Layer
 
 LayerData = tuple[Any, dict[str, Any], str]
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -25,12 +25,14 @@ _CHANNELS = {"c", "channel", "channels"}
 _TIME = {"t", "time"}
 
 
-def image_of(layer: Image, *, channel_axis: int | None = None, level: int = 0) -> LayerImage:
-    """Return what a worker needs of an image layer.
+def image_of(
+    layer: Image | Labels, *, channel_axis: int | None = None, level: int = 0
+) -> LayerImage:
+    """Return what a worker needs of an image layer, or of a mask that has no image.
 
     Parameters
     ----------
-    layer : napari Image layer
+    layer : napari Image or Labels layer
     channel_axis : int, optional
         Axis of the layer that holds channels; by default the one that its label calls so.
     level : int
@@ -41,7 +43,8 @@ def image_of(layer: Image, *, channel_axis: int | None = None, level: int = 0) -
     InputError
         If the layer is of a kind that cannot be segmented.
     """
-    if layer.rgb:
+    colours = bool(getattr(layer, "rgb", False))
+    if colours:
         channel_axis = None
     elif channel_axis is None:
         channel_axis = channel_axis_of(layer)
@@ -53,7 +56,7 @@ def image_of(layer: Image, *, channel_axis: int | None = None, level: int = 0) -
     levels = tuple(layer.data) if layer.multiscale else (layer.data,)
     return LayerImage(
         levels=levels,
-        colours=bool(layer.rgb),
+        colours=colours,
         leading=leading,
         layer_affine=affine_of(layer),
         layer_units=tuple(layer.units),
@@ -63,7 +66,7 @@ def image_of(layer: Image, *, channel_axis: int | None = None, level: int = 0) -
     )
 
 
-def channel_axis_of(layer: Image) -> int | None:
+def channel_axis_of(layer: Image | Labels) -> int | None:
     """Return the axis of a layer that its label calls channels, if any."""
     labels = [str(label).lower() for label in layer.axis_labels]
     return next((axis for axis, label in enumerate(labels) if label in _CHANNELS), None)

@@ -91,6 +91,11 @@ class Results:
             return None
         return result
 
+    def behind(self, mask: Labels) -> Result | None:
+        """Return the result that a mask shows, if it was made here."""
+        found = (one for one in self._results.values() if one.mask == mask)
+        return next(found, None)
+
     def forget_missing(self) -> None:
         """Let go of what belongs to layers that were removed."""
         for result in list(self._results.values()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
@@ -14,6 +14,7 @@ from napari_lgmsnet.adapters.results import Result, Results
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.components import LayerList
+    from napari.layers import Layer
 
     from napari_lgmsnet.adapters.jobs import Loaded
 
@@ -38,16 +39,42 @@ class Session:
         With a :class:`Result`: a prediction was shown, or cut at another threshold.
     mask_chosen : psygnal signal
         With a Labels layer and its Image layer, opened by one widget for all of them to work on.
+    vouched : psygnal signal
+        With a Labels layer and where in it, as a tuple of index arrays or of slices: the person
+        looked at these voxels and vouches for them, background included.
     """
 
     predicted = Signal(Result)
     mask_chosen = Signal(object, object)
+    vouched = Signal(object, tuple)
 
     def __init__(self, layers: LayerList) -> None:
         # Not the viewer: what is held for as long as it lives must not keep it alive.
         self.results = Results(layers)
         self.loaded: Loaded | None = None
         self.means: Means = "stroke"
+        self._layers = layers
+        self._actions: dict[str, Callable[[], object]] = {}
+
+    def offer(self, name: str, action: Callable[[], object]) -> None:
+        """Say what a key does, as long as the widget that does it is open."""
+        self._actions[name] = action
+
+    def withdraw(self, name: str, action: Callable[[], object]) -> None:
+        """Take an offer back, unless another widget has made the same one since."""
+        if self._actions.get(name) == action:
+            del self._actions[name]
+
+    def do(self, name: str) -> bool:
+        """Do what a key stands for; return whether anybody offers it."""
+        action = self._actions.get(name)
+        if action is not None:
+            action()
+        return action is not None
+
+    def has(self, layer: Layer) -> bool:
+        """Return whether a layer is open in this viewer."""
+        return layer in self._layers
 
     @contextmanager
     def changing_by(self, means: Means) -> Iterator[None]:
@@ -66,3 +93,8 @@ def session_of(viewer: Viewer) -> Session:
     if real not in _SESSIONS:
         _SESSIONS[real] = Session(real.layers)
     return _SESSIONS[real]
+
+
+def session_with(layer: Layer) -> Session | None:
+    """Return the session of the viewer that a layer is open in, if it has one."""
+    return next((one for one in list(_SESSIONS.values()) if one.has(layer)), None)

@@ -55,25 +55,41 @@ def preferences() -> Preferences:
 
 def recent_checkpoints() -> list[str]:
     """Return the files of checkpoints used lately, the last one first, if they still exist."""
-    stored = _stored()
-    if stored is None:
-        return []
-    try:
-        files = json.loads(stored.history.checkpoints or "[]")
-    except ValueError:  # a person may have typed into the field
-        return []
-    if not isinstance(files, list):
-        return []
-    return [file for file in files if isinstance(file, str) and Path(file).is_file()][:RECENT]
+    return [file for file in _listed("checkpoints") if Path(file).is_file()][:RECENT]
 
 
 def remember_checkpoint(file: str) -> None:
     """Put a checkpoint's file at the top of the recent ones."""
+    _remember("checkpoints", file, recent_checkpoints())
+
+
+def recent_projects() -> list[str]:
+    """Return the folders of projects open lately, the last one first, if they still exist."""
+    return [folder for folder in _listed("projects") if Path(folder).is_dir()][:RECENT]
+
+
+def remember_project(folder: str) -> None:
+    """Put a project's folder at the top of the recent ones."""
+    _remember("projects", folder, recent_projects())
+
+
+def _listed(name: str) -> list[str]:
+    """Return a list that is kept as text in napari's settings."""
     stored = _stored()
     if stored is None:
-        return
-    files = [file, *(other for other in recent_checkpoints() if other != file)]
-    stored.history.checkpoints = json.dumps(files[:RECENT], ensure_ascii=False)
+        return []
+    try:
+        paths = json.loads(getattr(stored.history, name) or "[]")
+    except ValueError:  # a person may have typed into the field
+        return []
+    return [one for one in paths if isinstance(one, str)] if isinstance(paths, list) else []
+
+
+def _remember(name: str, path: str, before: list[str]) -> None:
+    stored = _stored()
+    if stored is not None:
+        paths = [path, *(other for other in before if other != path)]
+        setattr(stored.history, name, json.dumps(paths[:RECENT], ensure_ascii=False))
 
 
 def _stored() -> Any:

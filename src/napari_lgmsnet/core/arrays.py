@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import InputError
-from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.types import Volume
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.info import ModelInfo
 
 DIRECTIONS = {"R": (2, -1), "L": (2, 1), "A": (1, -1), "P": (1, 1), "S": (0, 1), "I": (0, -1)}
 """Anatomical direction -> row and sign in the world's z, y, x (LPS+)."""

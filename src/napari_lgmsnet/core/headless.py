@@ -9,7 +9,9 @@ from typing import Literal
 
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.inference import iterate
-from napari_lgmsnet.core.io import MadeBy, dicom, is_readable, read_levels, write, write_labels
+from napari_lgmsnet.core.io import MadeBy, dicom, read_levels, write, write_labels
+from napari_lgmsnet.core.io.beside import name_of_mask, name_of_probability
+from napari_lgmsnet.core.io.formats import check_fits, check_target, format_of
 from napari_lgmsnet.core.levels import choose_level
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.paths import split_suffix
@@ -17,9 +19,6 @@ from napari_lgmsnet.core.prediction import Prediction, PredictSettings
 from napari_lgmsnet.core.types import Progress, Volume
 
 Level = int | Literal["auto"]
-
-NIFTI = (".nii.gz", ".nii")
-SUFFIX_OF_MASK = {".png": ".png", ".jpg": ".png", ".jpeg": ".png", ".tif": ".tif", ".tiff": ".tif"}
 
 
 @dataclass(frozen=True)
@@ -67,22 +66,17 @@ def plan(
     Raises
     ------
     InputError
-        If an input is missing, an output exists or would be an input, or two inputs would
-        write the same file.
+        If an input is missing, an output exists, would be an input or cannot be written, or two
+        inputs would write the same file.
     """
     as_file = len(inputs) == 1 and not output.is_dir() and split_suffix(output)[1] != ""
     jobs = []
     for source in inputs:
-        if not source.is_file() and not is_readable(source):
-            raise InputError(f'there is no file "{source}"')
-        # A dot in a folder's name begins no ending.
-        stem, suffix = (source.resolve().name, "") if _is_dicom(source) else split_suffix(source)
-        ending = ".nii.gz" if suffix in NIFTI else SUFFIX_OF_MASK.get(suffix, ".nii.gz")
-        mask = output if as_file else output / f"{stem}_mask{ending}"
-        stem, ending = split_suffix(mask)
-        ending = {".png": ".tif", ".dcm": ".nii.gz"}.get(ending, ending)  # these have no floats
-        name = f"{stem.removesuffix('_mask')}_probability{ending}"
-        probability = mask.with_name(name) if probabilities else None
+        if not source.is_file():
+            format_of(source)  # says that it is not there, or a folder without images
+        mask = output if as_file else output / _name_of_mask(source)
+        check_target(mask, source)
+        probability = mask.with_name(name_of_probability(mask)) if probabilities else None
         jobs.append(Job(source, mask, probability, overwrite, level, frame, series))
     targets = [path for job in jobs for path in (job.mask, job.probability) if path is not None]
     for path in targets:
@@ -107,7 +101,9 @@ def predict_file(
     LGMSNetError
         If the file cannot be read, predicted on or written.
     """
-    prediction = yield from iterate(model, _read(job, model, settings), settings)
+    volume = _read(job, model, settings)
+    check_fits(job.mask, volume)
+    prediction = yield from iterate(model, volume, settings)
     write_labels(
         job.mask,
         prediction.label_volume(),
@@ -137,5 +133,7 @@ def _read(job: Job, model: Model, settings: PredictSettings) -> Volume:
     return volume if job.frame is None else volume.frame(job.frame)
 
 
-def _is_dicom(source: Path) -> bool:
-    return source.is_dir() and dicom.holds_dicom(source)
+def _name_of_mask(source: Path) -> str:
+    if source.is_dir() and dicom.holds_dicom(source):
+        return f"{source.resolve().name}_mask.nii.gz"  # a dot in a folder's name begins no ending
+    return name_of_mask(source, ".nii.gz")

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_lgmsnet.adapters import inspect_jobs
 from napari_lgmsnet.adapters.inspect_layers import FEATURES, Looked, MapLayers, Place
-from napari_lgmsnet.adapters.inspect_queue import Queue
 from napari_lgmsnet.adapters.jobs import Loaded, Request, load
 from napari_lgmsnet.adapters.layer_image import LayerImage
+from napari_lgmsnet.adapters.queue import Queue
 from napari_lgmsnet.adapters.results import is_result
 from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
@@ -21,11 +21,11 @@ from napari_lgmsnet.core.catalogue import shipped
 from napari_lgmsnet.core.errors import CheckpointError, InputError
 from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
+from napari_lgmsnet.widgets.forms import plain_form
 from napari_lgmsnet.widgets.image_part import ImagePart
 from napari_lgmsnet.widgets.inspect_attention import AttentionSection
 from napari_lgmsnet.widgets.inspect_decisions import DecisionSection
 from napari_lgmsnet.widgets.inspect_export import ExportSection
-from napari_lgmsnet.widgets.inspect_form import plain_form
 from napari_lgmsnet.widgets.inspect_map import MapChoice
 from napari_lgmsnet.widgets.inspect_numbers import Numbers
 from napari_lgmsnet.widgets.layer_combo import LayerCombo

@@ -14,7 +14,7 @@ from napari_lgmsnet.adapters.inspect_layers import ATTENTION, Looked
 from napari_lgmsnet.adapters.layers import geometry_of, shape_of
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.widgets.combos import plain_combo, refill
-from napari_lgmsnet.widgets.inspect_form import plain_form
+from napari_lgmsnet.widgets.forms import plain_form
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.inspect.attention import AttentionMap, AttentionMaps

@@ -12,7 +12,7 @@ from napari_lgmsnet.adapters import inspect_jobs, regions
 from napari_lgmsnet.adapters.inspect_layers import GRAD_CAM, OCCLUSION, Looked
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.widgets.combos import plain_combo, refill
-from napari_lgmsnet.widgets.inspect_form import plain_form
+from napari_lgmsnet.widgets.forms import plain_form
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.inspect.inspection import Inspection

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.layers import Shapes
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_lgmsnet.adapters import regions
+from napari_lgmsnet.adapters.drawn import drawn_box, start_drawing
 from napari_lgmsnet.adapters.layer_image import LayerImage
-from napari_lgmsnet.adapters.layers import geometry_of, shape_of
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.combos import plain_combo, refill
 
@@ -95,30 +94,11 @@ class RegionPicker(QWidget):
             return regions.plane(image, view, frames=frames)
         if self.scope == WHOLE:
             return regions.whole(image, view, frames=frames)
-        shapes = self._shapes()
-        if shapes is None:
-            raise regions.nothing_drawn()
-        return regions.drawn(image, view, shapes, all_slices=self._volumes, frames=frames)
+        return drawn_box(self._viewer, image, all_slices=self._volumes, frames=frames)
 
     def start_drawing(self, layer: Image) -> None:
         """Let the person drag a rectangle over an image."""
-        name = f"{layer.name} region"
-        found = [one for one in self._viewer.layers if isinstance(one, Shapes) and one.name == name]
-        if found:
-            [shapes] = found
-        else:
-            width = max(shape_of(layer)) / 200  # counted in pixels of the image
-            style = {"face_color": "transparent", "edge_color": "yellow", "edge_width": width}
-            shapes = Shapes(ndim=layer.ndim, name=name, **style, **geometry_of(layer))
-            self._viewer.add_layer(shapes)
-        self._viewer.layers.selection.active = shapes
-        shapes.mode = "add_rectangle"
-
-    def _shapes(self) -> Any:
-        """Return the selected Shapes layer, or the topmost one that has shapes."""
-        active = self._viewer.layers.selection.active
-        drawn = [one for one in self._viewer.layers if isinstance(one, Shapes) and len(one.data)]
-        return active if active in drawn else drawn[-1] if drawn else None
+        start_drawing(self._viewer, layer)
 
     def _show_draw(self) -> None:
         self.draw.setVisible(self.scope == RECTANGLE)

@@ -4,7 +4,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from napari_lgmsnet.core.io.beside import beside, free_name
+from napari_lgmsnet.core.io.beside import beside, free_name, name_of_probability
 from napari_lgmsnet.core.types import Volume
 
 FLAT = Volume.from_array(np.zeros((4, 5), np.uint8), "YX")
@@ -25,7 +25,8 @@ SOLID = Volume.from_array(np.zeros((3, 4, 5), np.uint8), "ZYX")
         ("scan.nrrd", SOLID, "scan_mask.nrrd"),
         ("scan.nhdr", SOLID, "scan_mask.nrrd"),
         ("scan.mhd", SOLID, "scan_mask.mha"),
-        ("large.zarr", SOLID, "large_mask.tif"),
+        ("large.zarr", SOLID, "large_mask.nii.gz"),  # OME-Zarr has an origin, TIFF has none
+        ("cells.OME.TIFF", FLAT, "cells_mask.ome.tiff"),
         ("cells.czi", SOLID, "cells_mask.nii.gz"),
         ("cells.czi", FLAT, "cells_mask.tif"),
     ],
@@ -55,3 +56,17 @@ def test_free_name(tmp_path: Path) -> None:
     assert free_name(path).name == "v1.2 mask-2.nii.gz"
     free_name(path).touch()
     assert free_name(path).name == "v1.2 mask-3.nii.gz"
+    assert free_name(tmp_path / "cells_mask.ome.tif").name == "cells_mask-2.ome.tif"
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        ("a_mask.nrrd", "a_probability.nrrd"),
+        ("a_mask.ome.tif", "a_probability.ome.tif"),
+        ("mine.png", "mine_probability.tif"),
+        ("a_mask.dcm", "a_probability.nii.gz"),
+    ],
+)
+def test_name_of_probabilities(mask: str, expected: str) -> None:
+    assert name_of_probability(Path("folder") / mask) == expected

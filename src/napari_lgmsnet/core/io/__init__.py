@@ -16,13 +16,9 @@ DICOM        .dcm, files without an ending,    masks, as DICOM SEG that refer to
 
 What a file is, its content says; the ending only chooses the format to write.
 
-A format's module has ``NAME``, ``ENDINGS``, ``recognises(start)``, ``read(path)`` and
-``write(path, volume)``, and where masks need something of their own also ``read_labels(path)`` and
-``write_labels(path, volume, classes)``. Writing returns the volume that reading has to give, with
-what the format cannot hold left out or rounded; nothing in a module worries about files that
-exist, disks that are full or half a file: that is done here, for all formats alike.
-
-Formats that can be read in parts have a function ``open_levels(path)`` as well; see ``opening.py``.
+What a format's module has to offer, ``formats.py`` says. Nothing in a module worries about files
+that exist, disks that are full or half a file: that is done here, for all formats alike. Packages
+that decode files are imported when the first file needs them: importing this costs little.
 """
 
 from __future__ import annotations
@@ -34,8 +30,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
-from napari_lgmsnet.core.io import dicom, itk, nifti, ome_zarr, picture, tiff
-from napari_lgmsnet.core.io.atomic import atomic_path, ending
+from napari_lgmsnet.core.io import dicom
+from napari_lgmsnet.core.io.atomic import atomic_path
+from napari_lgmsnet.core.io.formats import READABLE, WRITABLE, format_of, is_readable, writer_of
 from napari_lgmsnet.core.io.labels import MadeBy, as_labels
 from napari_lgmsnet.core.io.opening import Lazy, open_levels
 from napari_lgmsnet.core.io.verify import check_file
@@ -57,24 +54,6 @@ __all__ = [
     "write",
     "write_labels",
 ]
-
-_FORMATS = (nifti, picture, tiff, itk, dicom)
-_BY_ENDING: dict[str, ModuleType] = {name: module for module in _FORMATS for name in module.ENDINGS}
-READABLE = tuple(_BY_ENDING)
-WRITABLE = tuple(
-    name for name in READABLE if name not in (*picture.LOSSY_ENDINGS, *itk.INSTEAD, *dicom.ENDINGS)
-)
-_LONGEST_SIGNATURE = 352
-
-
-def is_readable(path: str | Path) -> bool:
-    """Tell from its ending alone whether a file could be read; in folders look for images."""
-    file = Path(path)
-    if _is_zarr(file):
-        return ome_zarr.recognises(file)
-    if file.is_dir():
-        return dicom.holds_dicom(file)
-    return ending(file) in _BY_ENDING
 
 
 def read(path: str | Path, *, lazy: Lazy = False, series: str | int | None = None) -> Volume:
@@ -109,7 +88,7 @@ def read(path: str | Path, *, lazy: Lazy = False, series: str | int | None = Non
     file = Path(path)
     if lazy is not False or series is not None:
         return read_levels(file, lazy=lazy, series=series)[0]
-    volume: Volume = _format_of(file).read(file)
+    volume: Volume = format_of(file).read(file)
     return volume
 
 
@@ -137,7 +116,7 @@ def read_levels(
         series has to be chosen.
     """
     file = Path(path)
-    module = _format_of(file)
+    module = format_of(file)
     if module is dicom:
         return (dicom.read(file, series, lazy=lazy),)
     if series is not None:
@@ -160,7 +139,7 @@ def read_labels(path: str | Path) -> Volume:
         that differ.
     """
     file = Path(path)
-    volume = _mask_reader(_format_of(file))(file)
+    volume = _mask_reader(format_of(file))(file)
     if volume.has_channels:
         # Many masks are stored as grey in three equal channels, some with an opaque alpha.
         colours = volume.data[..., : 3 if volume.data.shape[-1] == 4 else None]
@@ -199,7 +178,7 @@ def write(path: str | Path, volume: Volume, *, overwrite: bool = False) -> None:
         If reading it back gave something else.
     """
     file = Path(path)
-    module = _writer_of(file)
+    module = writer_of(file)
     with atomic_path(file, overwrite) as temporary:
         written = module.write(temporary, volume)
         check_file(file, temporary, written, module.read)
@@ -236,7 +215,7 @@ def write_labels(
         If reading it back gave something else.
     """
     file = Path(path)
-    module, labels = _writer_of(file), as_labels(volume)
+    module, labels = writer_of(file), as_labels(volume)
     with atomic_path(file, overwrite) as temporary:
         if module is dicom:
             written = dicom.write_labels(temporary, labels, classes, made_by)
@@ -251,66 +230,3 @@ def _mask_reader(module: ModuleType) -> Callable[[Path], Volume]:
     """Return how a format's masks are read, where that differs from how its images are."""
     reader: Callable[[Path], Volume] = getattr(module, "read_labels", module.read)
     return reader
-
-
-def _format_of(file: Path) -> ModuleType:
-    """Return the module that reads a file, by what it begins with."""
-    if not file.exists():
-        raise FileFormatError(f'there is no file "{file}": check its name and folder')
-    if _is_zarr(file):
-        return ome_zarr
-    if file.is_dir():
-        if dicom.holds_dicom(file):
-            return dicom
-        raise FileFormatError(
-            f'"{file}" is a folder, and holds no DICOM: give an image file ({_endings(READABLE)})'
-        )
-    try:
-        with file.open("rb") as stream:
-            start = stream.read(_LONGEST_SIGNATURE)
-    except OSError as error:
-        raise FileFormatError(
-            f'"{file}" cannot be opened ({error.strerror}): check its permissions'
-        ) from error
-    if not start:
-        raise FileFormatError(f'"{file}" is empty: copy or export it again')
-    for module in _FORMATS:
-        if module.recognises(start):
-            return module
-    expected = _BY_ENDING.get(ending(file))
-    if expected is not None:
-        raise FileFormatError(
-            f'"{file}" is not what its ending says: it does not begin like {expected.NAME}. '
-            "It may be damaged or have been renamed: export it again"
-        )
-    raise FileFormatError(
-        f'"{file}" is of no known image format: those that can be read are {_endings(READABLE)}'
-    )
-
-
-def _is_zarr(file: Path) -> bool:
-    return file.suffix.lower() == ome_zarr.ENDING and file.is_dir()
-
-
-def _writer_of(file: Path) -> ModuleType:
-    """Return the module that writes files of this ending."""
-    if ending(file) in picture.LOSSY_ENDINGS:
-        raise InputError(
-            f'"{file}" would be a JPEG, which alters pixels and so destroys labels and '
-            "probabilities: write .png instead"
-        )
-    if ending(file) in itk.INSTEAD:
-        raise InputError(
-            f'"{file}" would be one of two files, which cannot be replaced in one step: write '
-            f"{itk.INSTEAD[ending(file)]} instead, which is one"
-        )
-    module = _BY_ENDING.get(ending(file))
-    if module is None:
-        raise InputError(
-            f'cannot tell the format of "{file}" from its ending: use one of {_endings(WRITABLE)}'
-        )
-    return module
-
-
-def _endings(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

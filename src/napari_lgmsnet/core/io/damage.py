@@ -1,8 +1,11 @@
-"""Say in one line that a file cannot be decoded."""
+"""Say in one line that a file cannot be decoded, or holds no image."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from napari_lgmsnet.core.errors import FileFormatError
 
@@ -23,3 +26,14 @@ def damaged(path: Path, kind: str, error: BaseException) -> FileFormatError:
         f'"{path}" cannot be read as {kind} ({reason}): it is damaged or cut short. Copy or '
         "export it again"
     )
+
+
+def check_real(path: Path, dtype: np.dtype[Any]) -> None:
+    """Refuse a file whose numbers are not real ones: complex, records, text.
+
+    Raises
+    ------
+    FileFormatError
+    """
+    if dtype.kind not in "biuf":
+        raise FileFormatError(f'"{path}" holds {dtype} numbers: real ones are expected')

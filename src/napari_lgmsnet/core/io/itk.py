@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
 from napari_lgmsnet.core.io.atomic import ending
-from napari_lgmsnet.core.io.damage import damaged
+from napari_lgmsnet.core.io.damage import check_real, damaged
 from napari_lgmsnet.core.io.itk_header import Header, is_metaimage, is_nrrd, read_header
 from napari_lgmsnet.core.optional import optional
 from napari_lgmsnet.core.types import Volume
@@ -30,6 +30,16 @@ INSTEAD = {".nhdr": ".nrrd", ".mhd": ".mha"}
 _WRITERS = {".nrrd": "NrrdImageIO", ".mha": "MetaImageIO"}
 _STORED_AS = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
 _LISTS = {"list", "point", "3D-matrix", "3D-symmetric-matrix", "3D-masked-symmetric-matrix"}
+
+
+def check_installed() -> None:
+    """Refuse to work without SimpleITK.
+
+    Raises
+    ------
+    InputError
+    """
+    _sitk()
 
 
 def recognises(start: bytes) -> bool:
@@ -72,8 +82,7 @@ def read(path: Path) -> Volume:
             ) from error
         raise damaged(path, NAME, ValueError(_last_line(reason))) from error
     data: NDArray[Any] = sitk.GetArrayFromImage(image)
-    if data.dtype.kind not in "iuf":
-        raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
+    check_real(path, data.dtype)
     if image.GetDimension() > 4:
         raise FileFormatError(
             f'"{path}" has {image.GetDimension()} axes: x, y, z and time can be read. Split it'

@@ -1,9 +1,6 @@
-"""NIfTI files to and from Volume, with geometry that is never recomputed.
+"""NIfTI files to and from Volume, with geometry that is never recomputed; see nifti_header.py.
 
-NIfTI counts voxels x first and its world runs to the right, to the front and up (RAS+). Volume
-counts z first and its world runs to the left, to the back and up (LPS+), named in the order z, y,
-x. Going from one to the other reverses orders and flips signs, which is exact in floating point,
-so that the way back gives the same bits.
+nibabel loads pydicom and more: it is imported when the first file is read or written.
 """
 
 from __future__ import annotations
@@ -16,36 +13,35 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError, ImageDataError
-from nibabel.volumeutils import apply_read_scaling
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
 from napari_lgmsnet.core.io.atomic import ending
 from napari_lgmsnet.core.io.axes import take_axes
-from napari_lgmsnet.core.io.damage import damaged
-from napari_lgmsnet.core.types import Volume, spacing_from_affine
+from napari_lgmsnet.core.io.damage import check_real, damaged
+from napari_lgmsnet.core.io.nifti_header import affine_in, axes_in, of_dimension, set_affine
+from napari_lgmsnet.core.types import Volume
 
 NAME = "a NIfTI file"
 ENDINGS = (".nii", ".nii.gz")
 
-READ_ERRORS = (
-    ImageFileError, HeaderDataError, ImageDataError, WrapStructError, OSError, EOFError,
-    ValueError, KeyError, OverflowError, struct.error, zlib.error,
-)  # fmt: skip
-_MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 GZIP = b"\x1f\x8b"
-_SCANNER = 1  # code of an affine to the scanner's coordinates
-_FLIP = np.array([-1.0, -1.0, 1.0, 1.0])
 _FREE_TEXT = {"descrip", "aux_file", "db_name", "intent_name", "data_type"}
 _LONGEST_HEADER = 540
-_APART = 5e-5
-"""Millimetres by which the two ways to say where a voxel lies may differ."""
 _CHUNK = 2**20
+
+
+def read_errors() -> tuple[type[Exception], ...]:
+    """Return what reading a damaged file may raise."""
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError, ImageDataError
+    from nibabel.wrapstruct import WrapStructError
+
+    return (
+        ImageFileError, HeaderDataError, ImageDataError, WrapStructError, OSError, EOFError,
+        ValueError, KeyError, OverflowError, struct.error, zlib.error,
+    )  # fmt: skip
 
 
 def recognises(start: bytes) -> bool:
@@ -76,7 +72,7 @@ def read(path: Path) -> Volume:
         affine = affine_in(header)
     except MemoryError as error:
         raise FileFormatError(f'"{path}" does not fit into memory: crop it first') from error
-    except READ_ERRORS as error:
+    except read_errors() as error:
         raise damaged(path, NAME, error) from error
     if data.dtype.names:
         data = np.stack([data[name] for name in data.dtype.names], axis=-1)
@@ -102,12 +98,11 @@ def volume_of(path: Path, data: Any, axes: str, affine: NDArray[np.float64], hea
     FileFormatError
         If the numbers are not real ones.
     """
-    if data.dtype.kind not in "iuf":
-        raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
+    check_real(path, data.dtype)
     source = MappingProxyType({"format": "nifti", "header": header.copy(), "path": path})
     spatial = sum(letter in "ZYX" for letter in axes)
     name = path.name[: len(path.name) - len(ending(path))]
-    return Volume(data, axes, _of_dimension(affine, spatial), "mm", name, source)
+    return Volume(data, axes, of_dimension(affine, spatial), "mm", name, source)
 
 
 def write(path: Path, volume: Volume) -> Volume:
@@ -121,6 +116,9 @@ def write(path: Path, volume: Volume) -> Volume:
     Volume
         What the file holds now: an affine of its own is rounded to the 32 bits of NIfTI-1.
     """
+    import nibabel
+    from nibabel.spatialimages import HeaderDataError
+
     kept = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
     data = np.asarray(volume.data)
     data = data.astype(kept.get(data.dtype, data.dtype), copy=False)
@@ -142,8 +140,8 @@ def write(path: Path, volume: Volume) -> Volume:
             "for example to float32"
         ) from error
     second = isinstance(header, nibabel.Nifti2Header)
-    if not np.array_equal(_of_dimension(affine_in(header), volume.ndim_spatial), affine):
-        _set_affine(header, volume)
+    if not np.array_equal(of_dimension(affine_in(header), volume.ndim_spatial), affine):
+        set_affine(header, volume)
         affine = affine if second else affine.astype(np.float32)
     kind: Any = nibabel.Nifti2Image if second else nibabel.Nifti1Image
     image = kind(stored, None, header)
@@ -195,6 +193,8 @@ def image_in(stream: Any) -> Any:
     ValueError, or one of nibabel's errors
         If it is no NIfTI, or damaged.
     """
+    import nibabel
+
     start = stream.read(_LONGEST_HEADER)
     if not _is_nifti(start):
         raise ValueError("what is compressed in it is something else")
@@ -216,50 +216,11 @@ def scaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]
         return stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if stored.dtype.kind in "iu" and slope == 1 and intercept.is_integer():
         return stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32) + int(intercept)
+    from nibabel.volumeutils import apply_read_scaling
+
     exact = stored.dtype.itemsize <= 2 or stored.dtype == np.float32
     numbers = apply_read_scaling(stored, np.float64(slope), np.float64(intercept))
     return numbers.astype(np.float32 if exact else np.float64, copy=False)
-
-
-def axes_in(header: Any, path: Path) -> tuple[tuple[int, ...], str]:
-    """Return which axes of a file a volume has, and in which order.
-
-    Parameters
-    ----------
-    header : nibabel header
-        Colours, which are stored as records of 8-bit numbers, count as one more axis at the end.
-    path : pathlib.Path
-        For messages.
-
-    Returns
-    -------
-    order : tuple of int
-        The file's axis for each of the volume's; spatial axes are reversed, and those without
-        extent dropped.
-    axes : str
-        As for :class:`~napari_lgmsnet.core.types.Volume`.
-
-    Raises
-    ------
-    FileFormatError
-        If there are more than a volume can have.
-    """
-    shape = tuple(header.get_data_shape())
-    letters, names = "XYZTCUV"[: len(shape)], header.get_data_dtype().names
-    if names:
-        letters, shape = letters + "S", (*shape, len(names))
-    spatial = "".join(letter for letter in letters if letter in "XYZ")
-    extended = [letter for i, letter in enumerate(letters) if letter in "TCUVS" and shape[i] > 1]
-    kept = spatial + "".join(extended)
-    names_of = {("C" if letter == "S" and "C" not in kept else letter): letter for letter in kept}
-    axes = "".join(letter for letter in "TZYXC" if letter in names_of)
-    if len(axes) != len(kept) or "YX" not in axes:
-        lengths = tuple(shape[letters.index(letter)] for letter in kept)
-        raise FileFormatError(
-            f'"{path}" has {len(kept)} axes of the lengths {lengths}: x, y, z, time and one '
-            "axis of channels can be read. Split the file"
-        )
-    return tuple(letters.index(names_of[letter]) for letter in axes), axes
 
 
 def _to_file_order(volume: Volume, data: NDArray[Any], header: Any) -> NDArray[Any]:
@@ -280,48 +241,3 @@ def _to_file_order(volume: Volume, data: NDArray[Any], header: Any) -> NDArray[A
     if shape[: data.ndim] == data.shape and set(shape[data.ndim :]) <= {1}:
         data = data.reshape(shape)
     return data
-
-
-def affine_in(header: Any) -> NDArray[np.float64]:
-    """Return the header's affine as Volume counts: index (z, y, x) to LPS+ (z, y, x) in mm."""
-    affine = np.array(header.get_best_affine(), dtype=np.float64)
-    scale = _MILLIMETRES[header.get_xyzt_units()[0]]
-    affine[:3] *= scale
-    return _reverse(_FLIP[:, None] * affine)
-
-
-def _reverse(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Reverse the order of the axes on both sides."""
-    order = [2, 1, 0, 3]
-    return affine[np.ix_(order, order)]
-
-
-def _of_dimension(affine: NDArray[np.float64], spatial: int) -> NDArray[np.float64]:
-    """Return a 4 x 4 affine for a grid of 2 or 3 axes.
-
-    A plane that does not lie along the world's x and y has no affine of two dimensions; its
-    pixel size is what remains. The header in the volume's source still knows where it lies.
-    """
-    if spatial == 3:
-        return affine
-    if not affine[0, 1:3].any():
-        return affine[1:, 1:]
-    return np.diag([*spacing_from_affine(affine)[1:], 1.0])
-
-
-def _set_affine(header: Any, volume: Volume) -> None:
-    """Put a volume's own affine into a header."""
-    affine = volume.affine
-    if volume.ndim_spatial == 2:
-        affine = np.block([[np.ones((1, 1)), np.zeros((1, 3))], [np.zeros((3, 1)), affine]])
-    affine = _FLIP[:, None] * _reverse(affine)
-    code = int(header["sform_code"]) or int(header["qform_code"]) or _SCANNER
-    header.set_qform(affine, code)
-    header.set_sform(affine, code)
-    # A quaternion cannot express shears, and turns by almost 180 degrees only roughly. A program
-    # that goes by it must not put the last voxel elsewhere.
-    apart = np.abs(header.get_qform() - header.get_sform())[:3]
-    shape = (*header.get_data_shape(), 1, 1)[:3]
-    if (apart @ [*(size - 1 for size in shape), 1]).max() > _APART:
-        header["qform_code"] = 0
-    header.set_xyzt_units("mm" if volume.units == "mm" else "unknown")

@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from nibabel.fileslice import fileslice
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import InputError
@@ -17,13 +16,12 @@ from napari_lgmsnet.core.io.lazy import Fetch, Slices, Stamp, arranged, chunks_o
 from napari_lgmsnet.core.io.nifti import (
     GZIP,
     NAME,
-    READ_ERRORS,
-    affine_in,
-    axes_in,
     image_in,
+    read_errors,
     scaled,
     volume_of,
 )
+from napari_lgmsnet.core.io.nifti_header import affine_in, axes_in
 from napari_lgmsnet.core.types import Volume
 
 
@@ -58,7 +56,7 @@ def open_levels(path: Path) -> tuple[Volume, ...]:
         )
     try:
         return (_open(path),)
-    except READ_ERRORS as error:
+    except read_errors() as error:
         raise damaged(path, NAME, error) from error
 
 
@@ -112,13 +110,15 @@ def _part_of_stream(
     stream: Any, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int
 ) -> Fetch:
     """Return a fetch that unpacks a part, from one of the places where unpacking can begin."""
+    from nibabel.fileslice import fileslice
+
     stamp, lock = Stamp.of(path), Lock()
 
     def fetch(box: Slices) -> NDArray[Any]:
         stamp.check()
         try:
             part: NDArray[Any] = fileslice(stream, box, shape, dtype, offset, "F", lock=lock)
-        except READ_ERRORS as error:
+        except read_errors() as error:
             raise damaged(path, NAME, error) from error
         return part
 

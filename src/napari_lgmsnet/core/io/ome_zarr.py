@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError
 from napari_lgmsnet.core.geometry import coarser_volumes
-from napari_lgmsnet.core.io.damage import damaged
+from napari_lgmsnet.core.io.damage import check_real, damaged
 from napari_lgmsnet.core.io.lazy import Slices, arranged, lazy_array
 from napari_lgmsnet.core.optional import optional
 from napari_lgmsnet.core.types import Units, Volume, affine_from_spacing
@@ -156,8 +156,7 @@ def _order(
 
 def _lazy(array: Any, folder: Path, order: tuple[int, ...]) -> Any:
     """Return a zarr array as a dask array, in the axes of a volume."""
-    if array.dtype.kind not in "biuf":
-        raise FileFormatError(f'"{folder}" holds {array.dtype} numbers: real ones are expected')
+    check_real(folder, array.dtype)
     dtype = np.dtype(np.uint8) if array.dtype == np.bool_ else array.dtype.newbyteorder("=")
 
     def fetch(box: Slices) -> NDArray[Any]:

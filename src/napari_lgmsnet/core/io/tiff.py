@@ -11,24 +11,27 @@ from dataclasses import replace
 from pathlib import Path
 from threading import get_ident
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import FileFormatError, InputError
 from napari_lgmsnet.core.io.axes import take_axes
-from napari_lgmsnet.core.io.damage import damaged
+from napari_lgmsnet.core.io.damage import check_real, damaged
 from napari_lgmsnet.core.types import Units, Volume, affine_from_spacing
+
+if TYPE_CHECKING:
+    import tifffile
 
 NAME = "a TIFF file"
 ENDINGS = (".tif", ".tiff")
 
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# What tifffile says of its own is a ValueError.
 READ_ERRORS = (
-    tifffile.TiffFileError, OSError, ValueError, TypeError, LookupError, RuntimeError,
-    AttributeError, EOFError, struct.error, zlib.error,
+    OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, EOFError,
+    struct.error, zlib.error,
 )  # fmt: skip
 _MILLIMETRES = {
     "m": 1000.0, "cm": 10.0, "mm": 1.0, "millimeter": 1.0, "millimetre": 1.0,
@@ -82,6 +85,8 @@ def opened(path: Path) -> Iterator[tifffile.TiffFile]:
     tifffile.TiffFileError
         When it is closed, if pages turned out to be missing, of which tifffile only writes a log.
     """
+    import tifffile
+
     complaints = _Complaints()
     logger = logging.getLogger("tifffile")
     logger.addHandler(complaints)
@@ -135,8 +140,7 @@ def volume_of(path: Path, data: Any, axes: str, file: tifffile.TiffFile) -> Volu
     FileFormatError
         If the numbers are not real ones.
     """
-    if data.dtype.kind not in "iuf":
-        raise FileFormatError(f'"{path}" holds {data.dtype} numbers: real ones are expected')
+    check_real(path, data.dtype)
     spacing = _spacing(file)
     spatial = [letter for letter in axes if letter in "ZYX"]
     known = all(spacing.get(letter, 0) > 0 for letter in spatial)
@@ -157,8 +161,10 @@ def numbers(stored: NDArray[Any], file: tifffile.TiffFile) -> NDArray[Any]:
     file : tifffile.TiffFile
         Says whether it counts from white to black.
     """
+    from tifffile import PHOTOMETRIC
+
     data = stored
-    if file.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+    if file.pages.first.photometric == PHOTOMETRIC.MINISWHITE:
         if data.dtype == np.bool_:
             data = ~data
         elif data.dtype.kind == "u":
@@ -217,6 +223,8 @@ def write(path: Path, volume: Volume) -> Volume:
     Volume
         What the file holds now.
     """
+    from tifffile import imwrite
+
     data = np.asarray(volume.data)
     data = data.astype(_STORED_AS.get(data.dtype, data.dtype), copy=False)
     if data.dtype.name not in _OME_TYPES:
@@ -235,7 +243,7 @@ def write(path: Path, volume: Volume) -> Volume:
     if volume.units == "mm":
         for letter, step in zip(volume.spatial_axes, volume.spacing, strict=True):
             metadata |= {f"PhysicalSize{letter}": step, f"PhysicalSize{letter}Unit": "mm"}
-    tifffile.imwrite(
+    imwrite(
         path,
         np.ascontiguousarray(data),
         ome=True,
@@ -257,7 +265,9 @@ def _spacing(file: tifffile.TiffFile) -> dict[str, float]:
 
 
 def _ome_spacing(metadata: str) -> dict[str, float]:
-    images = tifffile.xml2dict(metadata).get("OME", {}).get("Image", {})
+    from tifffile import xml2dict
+
+    images = xml2dict(metadata).get("OME", {}).get("Image", {})
     first = images[0] if isinstance(images, list) else images
     pixels = first.get("Pixels", {})
     spacing = {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.geometry import coarser_volumes
@@ -15,6 +14,9 @@ from napari_lgmsnet.core.io.lazy import Fetch, Slices, Stamp, arranged, chunks_o
 from napari_lgmsnet.core.io.tiff import READ_ERRORS, axes_in, failed, numbers, opened, volume_of
 from napari_lgmsnet.core.io.tiff_pages import PageReader, can_read_in_parts
 from napari_lgmsnet.core.types import Volume
+
+if TYPE_CHECKING:
+    import tifffile
 
 
 def open_levels(path: Path) -> tuple[Volume, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.io.lazy import Slices, Stamp
 from napari_lgmsnet.core.io.tiff import READ_ERRORS, failed
+
+if TYPE_CHECKING:
+    import tifffile
 
 _JPEG = (6, 7, 34892, 33007)  # kinds of compression whose tables may stand beside the pages
 

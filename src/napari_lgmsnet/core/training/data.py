@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_lgmsnet.core.errors import LGMSNetError, TrainingError
@@ -55,8 +56,8 @@ def list_cases(folder: Path, config: DataConfig, names_file: str) -> list[CaseFi
         If a folder or the list is missing, a name has no image or no mask or several, or the
         list is empty or names a case twice.
     """
-    images = _by_name(folder / config.images)
-    masks = _by_name(folder / config.masks)
+    images = files_by_name(folder / config.images)
+    masks = files_by_name(folder / config.masks)
     list_path = folder / names_file
     try:
         lines = list_path.read_text(encoding="utf-8").splitlines()
@@ -173,8 +174,25 @@ def check_classes(cases: list[Case], info: ModelInfo, what: str) -> None:
 
 def _prepare_mask(image: Volume, labels: np.ndarray, info: ModelInfo) -> Tensor:
     """Bring a mask to the grid of the prepared image, class by class, so that edges stay sharp."""
-    count = len(info.classes)
-    one_hot = np.stack([(labels == k) for k in range(count)], axis=-1).astype(np.float32)
+    one_hot = np.stack([(labels == k) for k in range(len(info.classes))])
+    shares = prepare_shares(image, one_hot.astype(np.float32), info)
+    return shares.argmax(dim=0, keepdim=True).to(torch.uint8)
+
+
+def prepare_shares(image: Volume, shares: NDArray[np.float32], info: ModelInfo) -> Tensor:
+    """Bring shares of an image's voxels to the grid of the prepared image.
+
+    Parameters
+    ----------
+    image : Volume
+    shares : float32 array (K, *S)
+        0 to 1, on the image's grid; at least two of them.
+    info : ModelInfo
+
+    Returns
+    -------
+    float32 tensor (K, *S of the input)
+    """
     recipe = info.recipe.model_copy(
         update={
             "intensity": info.recipe.intensity.model_copy(
@@ -185,15 +203,22 @@ def _prepare_mask(image: Volume, labels: np.ndarray, info: ModelInfo) -> Tensor:
             "crop_foreground": False,
         }
     )
-    volume = image.with_data(one_hot, image.spatial_axes + "C")
-    array, _ = prepare(volume, recipe, count)
+    volume = image.with_data(np.moveaxis(shares, 0, -1), image.spatial_axes + "C")
+    array, _ = prepare(volume, recipe, len(shares))
     if info.recipe.crop_foreground:
         _, grid = prepare(image, info.recipe, info.architecture.in_channels)
         array = array[(slice(None), *grid.crop)]
-    return torch.from_numpy(array).argmax(dim=0, keepdim=True).to(torch.uint8)
+    return torch.from_numpy(array)
 
 
-def _by_name(folder: Path) -> defaultdict[str, list[Path]]:
+def files_by_name(folder: Path) -> defaultdict[str, list[Path]]:
+    """Return the files of a folder by their names without endings.
+
+    Raises
+    ------
+    TrainingError
+        If there is no such folder.
+    """
     if not folder.is_dir():
         raise TrainingError(f'there is no folder "{folder}"')
     files: defaultdict[str, list[Path]] = defaultdict(list)

@@ -35,13 +35,17 @@ def make_optimiser(config: TrainingConfig, network: nn.Module) -> torch.optim.Op
             momentum=0.9,
             weight_decay=config.weight_decay,
         )
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": weights, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    groups = parameter_groups(network, config.weight_decay)
     return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Return what is trained in two groups: decayed weights, and norms and biases."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
 
 
 def make_schedule(
@@ -57,16 +61,23 @@ def make_schedule(
     return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
 
 
-def make_average(config: TrainingConfig, network: nn.Module) -> AveragedModel:
-    """Return a running average of weights and norm statistics that starts quickly."""
+def make_average(network: nn.Module, decay: float) -> AveragedModel:
+    """Return a running average of weights and norm statistics that starts quickly.
+
+    Parameters
+    ----------
+    network : Module
+    decay : float
+        0 keeps the weights themselves.
+    """
 
     def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
         if not averaged.is_floating_point():
             return current
-        if config.average_decay == 0:
+        if decay == 0:
             return current
         warm_up = 9.0 / (10.0 + float(count))
-        return averaged + (current - averaged) * max(1.0 - config.average_decay, warm_up)
+        return averaged + (current - averaged) * max(1.0 - decay, warm_up)
 
     options: dict[str, Any] = {"avg_fn": average, "use_buffers": True}
     return AveragedModel(network, **options)

@@ -139,7 +139,7 @@ class Run:
         self.network: LGMSNet = self.model.network.to(device)
         if config.recipe.dimensions == 2:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # as documented
-        self.average = make_average(config, self.network)
+        self.average = make_average(self.network, config.average_decay)
         averaged = self.average.module
         assert isinstance(averaged, LGMSNet)
         self.averaged = averaged

@@ -1,4 +1,4 @@
-"""The look that all sections of the Inspect widget share."""
+"""The look that all forms share."""
 
 from __future__ import annotations
 

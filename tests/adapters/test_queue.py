@@ -2,7 +2,7 @@
 
 import threading
 
-from napari_lgmsnet.adapters.inspect_queue import Queue
+from napari_lgmsnet.adapters.queue import Queue
 from napari_lgmsnet.core.types import Progress
 
 

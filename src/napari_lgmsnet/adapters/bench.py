@@ -1,0 +1,152 @@
+"""What the sections of the Correct widget work on together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from napari_lgmsnet.adapters.edit_target import Target, class_names, target_of
+from napari_lgmsnet.adapters.queue import Queue
+from napari_lgmsnet.adapters.session import Means, session_of
+from napari_lgmsnet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_lgmsnet.core.edit import Change
+
+
+class Bench:
+    """The mask that is corrected, its image, and one queue for what is worked out.
+
+    Parameters
+    ----------
+    viewer : napari Viewer
+
+    Attributes
+    ----------
+    session : Session
+    queue : Queue
+    mask : napari Labels layer or None
+    image : napari Image layer or None
+    locked : set of int
+        Labels that no tool may change.
+    chosen : psygnal signal
+        Another mask, image or class is worked on.
+    edited : psygnal signal
+        Voxels of the mask changed, or may have changed.
+    said : psygnal signal
+        A message for the person.
+    failed : psygnal signal
+        An error for the person.
+    """
+
+    chosen = Signal()
+    edited = Signal()
+    said = Signal(str)
+    failed = Signal(Exception)
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.session = session_of(viewer)
+        self.queue = Queue()
+        self.mask: Labels | None = None
+        self.image: Image | None = None
+        self.locked: set[int] = set()
+        self.queue.failed.connect(self._on_failed)
+
+    @property
+    def label(self) -> int:
+        """Return the label that is corrected: the one the mask paints with, 0 without a mask."""
+        return 0 if self.mask is None else int(self.mask.selected_label)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Return the names of the mask's classes by label."""
+        return {} if self.mask is None else class_names(self.mask)
+
+    def name_of(self, label: int) -> str:
+        """Return what a label is called."""
+        return self.names.get(label, f"label {label}")
+
+    def work_on(self, mask: Labels | None, image: Image | None) -> None:
+        """Choose another mask, and the image that it lies on."""
+        if mask == self.mask and image == self.image:
+            return
+        self._listen(on=False)
+        if mask != self.mask:
+            self.locked.clear()
+        self.mask, self.image = mask, image
+        self._listen(on=True)
+        self.chosen.emit()
+
+    def target(self) -> Target:
+        """Return the frame on screen.
+
+        Raises
+        ------
+        InputError
+            If there is no mask, or it cannot be edited.
+        """
+        if self.mask is None:
+            raise InputError("choose a mask first: run Segment, or add a Labels layer")
+        return target_of(self.mask, self.image, self.viewer.dims, self._part())
+
+    def target_of(self, mask: Labels) -> Target:
+        """Return the frame on screen of another mask on the same image.
+
+        Raises
+        ------
+        InputError
+            If it does not lie there.
+        """
+        return target_of(mask, self.image, self.viewer.dims, self._part())
+
+    def write(self, target: Target, change: Change, means: Means) -> bool:
+        """Change the mask; return whether that was possible."""
+        if target.mask not in self.viewer.layers:
+            self.said.emit("The mask was closed in the meantime: nothing was changed.")
+            return False
+        try:
+            with self.session.changing_by(means):
+                target.write(change)
+        except InputError as error:
+            self.failed.emit(error)
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Stop everything and listen to nothing any more."""
+        self.queue.abandon()
+        self._listen(on=False)
+        self.mask = self.image = None
+
+    def _part(self) -> Any:
+        """Return what is known of how the mask was made, where the image is that of the result."""
+        if self.mask is None:
+            return None
+        result = self.session.results.behind(self.mask)
+        return result.part if result is not None and result.image == self.image else None
+
+    def _listen(self, *, on: bool) -> None:
+        if self.mask is None:
+            return
+        events = self.mask.events
+        pairs = (
+            (events.paint, self._on_edited),
+            (events.set_data, self._on_edited),
+            (events.selected_label, self._on_label),
+        )
+        for event, slot in pairs:
+            (event.connect if on else event.disconnect)(slot)
+
+    def _on_edited(self, _event: Any = None) -> None:
+        self.edited.emit()
+
+    def _on_label(self, _event: Any = None) -> None:
+        self.chosen.emit()
+
+    def _on_failed(self, _kind: str, error: Exception) -> None:
+        self.failed.emit(error)

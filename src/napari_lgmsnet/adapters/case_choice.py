@@ -1,0 +1,48 @@
+"""Which cases a person goes through, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.project import Case, Project, State
+
+Order = Literal["position", "doubt"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which cases a person goes through, and in which order.
+
+    Parameters
+    ----------
+    states : tuple of str or None
+        None for all.
+    min_doubt : float or None
+    order : "position" or "doubt"
+    """
+
+    states: tuple[State, ...] | None = None
+    min_doubt: float | None = None
+    order: Order = "position"
+
+    def cases(self, project: Project) -> list[Case]:
+        """Return the chosen cases."""
+        return project.cases.all(self.states, self.min_doubt, self.order)
+
+    def step(self, project: Project, here: int | None, step: Literal[1, -1]) -> Case | None:
+        """Return the next or the previous one of them; None at the end."""
+        return project.cases.next(here, self.states, self.min_doubt, self.order, step)
+
+    def next_new(self, project: Project, here: int | None) -> list[Case]:
+        """Return the next case if it is new; an empty list otherwise."""
+        case = self.step(project, here, 1)
+        return [case] if case is not None and case.state == "new" else []
+
+    def all_new(self, project: Project, here: int | None) -> list[Case]:
+        """Return all new cases, those that are listed or not, from here on and round again."""
+        cases = project.cases.all(order=self.order)
+        numbers = [case.id for case in cases]
+        start = numbers.index(here) if here in numbers else 0
+        return [case for case in [*cases[start:], *cases[:start]] if case.state == "new"]

@@ -1,0 +1,188 @@
+"""What the Correct widget asks in the background. Torch is loaded there, when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_lgmsnet.adapters.edit_target import Target
+from napari_lgmsnet.adapters.jobs import Loaded, load
+from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.types import Progress, Volume
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.agreement import Comparison
+    from napari_lgmsnet.core.edit import Change
+    from napari_lgmsnet.core.geometry import Box
+    from napari_lgmsnet.core.measures import Measures
+    from napari_lgmsnet.core.refine.refiner import Correction, Refiner
+    from napari_lgmsnet.core.uncertainty import Uncertainty
+
+Tool = Callable[..., Generator[Progress, None, "Change"]]
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """What a click wants changed.
+
+    Parameters
+    ----------
+    refiner : Refiner
+        To be used for the next click.
+    correction : Correction
+    change : Change
+        As far as locks permit.
+    """
+
+    refiner: Refiner
+    correction: Correction
+    change: Change
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a tool may change a mask; see :class:`napari_lgmsnet.core.edit.Scope`.
+
+    Parameters
+    ----------
+    region : tuple of int or slice, optional
+    axis : int, optional
+    touching : tuple of int, optional
+        Only the object at this voxel may change.
+    locked : frozenset of int
+        Labels that must not change.
+    """
+
+    region: Box | None = None
+    axis: int | None = None
+    touching: tuple[int, ...] | None = None
+    locked: frozenset[int] = frozenset()
+
+
+def edit(
+    target: Target, tool: str, where: Where, options: Mapping[str, Any]
+) -> Generator[Progress, None, Change]:
+    """Work out what a tool of :mod:`napari_lgmsnet.core.edit` changes.
+
+    Parameters
+    ----------
+    target : Target
+    tool : str
+        Its name.
+    where : Where
+    options : mapping
+        As the tool takes them.
+
+    Raises
+    ------
+    InputError
+        If the tool cannot work there, or there is no object at the voxel.
+    """
+    from napari_lgmsnet.core import edit as tools
+
+    yield Progress(0, 0, "reading the mask")
+    # The person may paint meanwhile: what is looked at must not move.
+    labels = target.labels.copy()
+    selection = None
+    if where.touching is not None:
+        if labels[where.touching] == 0:
+            raise InputError(
+                "there is no object where the pointer was last: hover over one, or choose "
+                "another part"
+            )
+        selection = tools.object_at(labels, where.touching, where.axis)
+    scope = tools.Scope(where.region, selection, where.axis, where.locked)
+    work: Tool = getattr(tools, tool)
+    change: Change = yield from work(labels, target.spacing, scope, **options)
+    return change
+
+
+def click(
+    target: Target,
+    refiner: Refiner | None,
+    probability: NDArray[np.floating] | None,
+    label: int,
+    index: tuple[int, ...],
+    *,
+    positive: bool,
+    locked: frozenset[int] = frozenset(),
+) -> Generator[Progress, None, Clicked]:
+    """Work out what a click changes.
+
+    Parameters
+    ----------
+    target : Target
+    refiner : Refiner, optional
+        With the earlier clicks on this frame and class.
+    probability : float array, optional
+        What the network says of the class, on this frame.
+    label : int
+        The class.
+    index : tuple of int
+        The voxel.
+    positive : bool
+        Whether it belongs to the class.
+    locked : frozenset of int
+        Labels that must not change.
+    """
+    from napari_lgmsnet.core.edit.scope import Draft, Scope
+    from napari_lgmsnet.core.refine.refiner import Click, Refiner
+
+    yield Progress(0, 0, "looking around the click")
+    labels = target.labels.copy()
+    if refiner is None:
+        pixels = target.pixels()
+        data = labels if pixels is None else np.asarray(pixels.loaded().data)
+        refiner = Refiner(data, probability, target.spacing)
+    correction = refiner.click(labels == label, Click(index, positive))
+    draft = Draft(labels, Scope(locked_labels=locked))
+    draft.write(correction.box, correction.changed, label if positive else 0)
+    return Clicked(refiner, correction, draft.finish())
+
+
+def doubt(
+    image: Volume, reference: str, loaded: Loaded | None, settings: Mapping[str, Any]
+) -> Generator[Progress, None, tuple[Loaded, Uncertainty]]:
+    """Ask the network for several views of an image, and how much its answers differ."""
+    if loaded is None or loaded.reference != reference or not loaded.fresh:
+        loaded = yield from load(reference)
+    from napari_lgmsnet.core import device, uncertainty
+    from napari_lgmsnet.core.prediction import make_settings
+
+    device.set_thread_budget(spare=1)
+    found = yield from uncertainty.estimate(loaded.model, image, make_settings(**settings))
+    return loaded, found
+
+
+def look_for_doubt(
+    entropy: NDArray[np.floating], spacing: tuple[float, ...], done: NDArray[np.bool_]
+) -> Generator[Progress, None, list[Any]]:
+    """Return the regions to look at, the most doubtful first."""
+    from napari_lgmsnet.core.doubt import doubtful_regions
+
+    yield Progress(0, 0, "looking for doubtful regions")
+    regions: list[Any] = doubtful_regions(entropy, spacing, done=done.copy())
+    return regions
+
+
+def measure(target: Target, names: Mapping[int, str]) -> Generator[Progress, None, Measures]:
+    """Measure all classes and objects of a mask."""
+    from napari_lgmsnet.core.measure import measure as work
+
+    yield Progress(0, 0, "measuring")
+    pixels = target.pixels()
+    return (yield from work(target.volume(), None if pixels is None else pixels.loaded(), names))
+
+
+def compare(
+    target: Target, reference: Target, names: Mapping[int, str]
+) -> Generator[Progress, None, Comparison]:
+    """Compare a mask with a reference."""
+    from napari_lgmsnet.core.agreement import compare as work
+
+    yield Progress(0, 0, "comparing")
+    return (yield from work(target.volume(), reference.volume(), names))

@@ -1,0 +1,78 @@
+"""Adapt gently or learn anew: what the data decide, where the person did not."""
+
+from __future__ import annotations
+
+from napari_lgmsnet.core.finetune.settings import (
+    Adapt,
+    FineTuneSettings,
+    Guard,
+    Plan,
+    Variation,
+    What,
+)
+
+USELESS = 0.2
+"""Mean IoU before training below which a network is taught anew."""
+
+SHARES = (1.0, 0.7, 0.5, 0.3)
+"""Of the new weights; the rest is the parent's."""
+
+COARSE = 0.6
+
+_RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 1e-3}
+_BATCH = {2: 4, 3: 2}
+
+
+def make_plan(
+    settings: FineTuneSettings,
+    before_iou: float,
+    *,
+    same_classes: bool,
+    references: int,
+    samples: int,
+    dimensions: int,
+) -> Plan:
+    """Decide what was left to the data.
+
+    Parameters
+    ----------
+    settings : FineTuneSettings
+    before_iou : float
+        Mean IoU of the parent on the cases, before training.
+    same_classes : bool
+        Whether the labels have the parent's classes.
+    references : int
+        How many reference images there are.
+    samples : int
+        Images, slices or parts to train on.
+    dimensions : 2 or 3
+    """
+    useful = before_iou >= USELESS
+    adapt: Adapt = settings.adapt if settings.adapt != "auto" else "gently" if useful else "anew"
+    gently = adapt == "gently"
+    what: What = settings.train if settings.train != "auto" else "all"
+    strength: Variation = "light" if gently else "strong"
+    if settings.augmentation != "auto":
+        strength = settings.augmentation
+    guard: Guard = "average" if gently else "replay" if references > 1 else "none"
+    if settings.guard != "auto":
+        guard = settings.guard
+    if guard == "replay" and (references < 2 or not same_classes):
+        guard = "average" if gently else "none"
+    score = f"the network scored IoU {before_iou:.2f} on these cases before training"
+    if settings.adapt != "auto":
+        score = "as you chose"
+    words = "it was adapted gently" if gently else "it was taught anew"
+    reason = f"{score}, so {words}" if settings.adapt == "auto" else f"{words}, {score}"
+    return Plan(
+        adapt=adapt,
+        train=what,
+        learning_rate=settings.learning_rate or _RATES[adapt],
+        batch_size=settings.batch_size or min(_BATCH[dimensions], max(2, samples)),
+        augmentation=strength,
+        guard=guard,
+        frozen_statistics=gently,
+        shares=SHARES if guard == "average" and same_classes else (1.0,),
+        coarse=COARSE if dimensions == 2 and not gently else 0.0,
+        reason=reason,
+    )

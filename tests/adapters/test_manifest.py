@@ -64,9 +64,9 @@ def test_every_sample_is_offered(manifest):
 def test_menu_entry_opens_the_widget(manifest):
     entries = manifest.contributions.menus["napari/layers/segment"]
     commands = [entry.command for entry in entries]
-    names = ("segment", "inspect", "correct", "save_mask")
+    names = ("segment", "inspect", "correct", "tune", "save_mask")
     assert commands == [f"napari-lgmsnet.{name}" for name in names]
-    assert set(commands[:3]) <= {widget.command for widget in manifest.contributions.widgets}
+    assert set(commands[:4]) <= {widget.command for widget in manifest.contributions.widgets}
 
 
 def test_menu_of_files_opens_without_asking_for_a_plugin(manifest):

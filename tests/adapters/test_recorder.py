@@ -131,13 +131,26 @@ def test_another_shape_is_said(qapp):
     assert told.edits == []
 
 
+def test_an_undo_in_a_hidden_mask_is_told(told):
+    layer = told.recorder.layer
+    start = layer.data.copy()
+    stroke(layer, [(5, 5), (8, 20)], 7)
+    layer.visible = False
+    layer.undo()
+    assert len(told.edits) == 1
+    told.recorder.finish()
+    np.testing.assert_array_equal(told.mask, start)
+    layer.redo()
+    layer.visible = True
+    np.testing.assert_array_equal(told.mask, layer.data)
+
+
 def test_what_napari_does_not_announce_is_told_at_the_end(told):
     layer = told.recorder.layer
     layer.data[4, 4] = 77
     assert told.edits == []
-    told.recorder.finish()
-    assert told.mask[4, 4] == 77
     told.recorder.stop()
+    assert told.mask[4, 4] == 77
     layer.data_setitem((np.array([1]), np.array([3])), 9)
     told.recorder.stop()
     assert len(told.edits) == 1
@@ -147,6 +160,7 @@ def test_what_napari_does_not_announce_is_told_at_the_end(told):
 def test_what_is_stored_already_is_no_edit(told, undoable):
     layer = told.recorder.layer
     before, other = layer.data.copy(), a_mask(layer.data.shape, seed=3)
+    told.recorder.finish()
     told.recorder.adopt(other, undoable=undoable)
     np.testing.assert_array_equal(layer.data, other)
     assert told.edits == []

@@ -551,7 +551,7 @@ def test_a_moved_image_is_asked_for_and_found(begun, settle, tmp_path, monkeypat
     settle(widget)
     assert widget.desk.case.name == "picture 1"
     assert not widget.notice.isVisibleTo(widget)
-    assert "and 1 other" in widget.progress.line.text()
+    assert "2 images were found" in widget.progress.line.text()
     widget.next_case()
     settle(widget)
     assert widget.desk.case.name == "picture 2"

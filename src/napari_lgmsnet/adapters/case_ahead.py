@@ -10,6 +10,7 @@ from psygnal import Signal
 from napari_lgmsnet.adapters import case_jobs
 from napari_lgmsnet.adapters.case_jobs import Predicted, Wanted
 from napari_lgmsnet.adapters.queue import Queue
+from napari_lgmsnet.core.errors import InputError, LGMSNetError
 from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Predictor:
     predicted : psygnal signal
         With a :class:`~napari_lgmsnet.adapters.case_jobs.Predicted`.
     failed : psygnal signal
-        With the number of a case and an error.
+        With an error that names the case.
     progressed : psygnal signal
         With whether a person waits for it, and a Progress.
     changed : psygnal signal
@@ -47,7 +48,7 @@ class Predictor:
     """
 
     predicted = Signal(object)
-    failed = Signal(int, Exception)
+    failed = Signal(Exception)
     progressed = Signal(bool, Progress)
     changed = Signal()
 
@@ -65,7 +66,7 @@ class Predictor:
         self._queue = Queue()
         self._queue.progressed.connect(self._on_progressed)
         self._queue.failed.connect(self._on_failed)
-        self._queue.stopped.connect(self.changed.emit)
+        self._queue.stopped.connect(lambda: self.changed.emit())
         self._queue.idle.connect(self.look_ahead)
 
     @property
@@ -95,6 +96,11 @@ class Predictor:
         """Predict with this ahead of time from now on."""
         self.wanted = wanted
         self._refused.clear()
+
+    def keep_to(self, reference: str) -> None:
+        """Predict nothing ahead of time with another checkpoint than this one."""
+        if self.wanted is not None and self.wanted.reference != reference:
+            self.wanted, self.everything = None, False
 
     def predict_all(self, wanted: Wanted) -> None:
         """Predict all new cases, one after the other, in the background."""
@@ -146,5 +152,9 @@ class Predictor:
     def _on_failed(self, kind: str, error: Exception) -> None:
         if kind == HASH:
             return  # said when the image is needed
-        self._refused.add(self._asked[kind])
-        self.failed.emit(self._asked[kind], error)
+        case_id = self._asked[kind]
+        self._refused.add(case_id)
+        if isinstance(error, LGMSNetError):
+            name = self._project.cases.get(case_id).name
+            error = InputError(f'"{name}" could not be predicted: {error}')
+        self.failed.emit(error)

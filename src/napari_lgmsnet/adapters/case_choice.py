@@ -35,13 +35,20 @@ class Choice:
         """Return the next or the previous one of them; None at the end."""
         return project.cases.next(here, self.states, self.min_doubt, self.order, step)
 
-    def next_new(self, project: Project, here: int | None) -> list[Case]:
-        """Return the next case if it is new; an empty list otherwise."""
-        case = self.step(project, here, 1)
-        return [case] if case is not None and case.state == "new" else []
+    def new_cases(self, project: Project, here: int | None, *, everything: bool) -> list[Case]:
+        """Return the next case if it is new; or all new ones, from here on and round again.
 
-    def all_new(self, project: Project, here: int | None) -> list[Case]:
-        """Return all new cases, those that are listed or not, from here on and round again."""
+        Parameters
+        ----------
+        project : Project
+        here : int or None
+            The case on screen.
+        everything : bool
+            All of them, those that are not listed as well.
+        """
+        if not everything:
+            case = self.step(project, here, 1)
+            return [case] if case is not None and case.state == "new" else []
         cases = project.cases.all(order=self.order)
         numbers = [case.id for case in cases]
         start = numbers.index(here) if here in numbers else 0

@@ -65,7 +65,7 @@ class Desk(DeskSignals):
         self.classes: tuple[ClassInfo, ...] = ()
         self.reference = ""
         self._opening: int | None = None
-        self._stale = self._moving = self._halted = False
+        self._stale = self._moving = False
         self._look: Mapping[str, Any] = {}
         self._tools: Mapping[str, Any] = {}
         self._state = ""
@@ -74,10 +74,10 @@ class Desk(DeskSignals):
         self._relay.failed.connect(lambda error: self.failed.emit(error))
         self._numbers = count()
         self._work = Queue()
-        self._work.progressed.connect(self.progressed.emit)
+        self._work.progressed.connect(lambda progress: self.progressed.emit(progress))
         self._work.failed.connect(self._on_failed)
         self._work.stopped.connect(self._on_stopped)
-        self._work.idle.connect(self.idle.emit)
+        self._work.idle.connect(lambda: self.idle.emit())
         self._removed = viewer.layers.events.removed
         self._removed.connect(self._on_removed)
         self.session.vouched.connect(self._on_vouched)
@@ -176,14 +176,14 @@ class Desk(DeskSignals):
         """Look in a folder for a case's image and for others that are missing; open the case."""
         if self.project is not None:
             job = case_jobs.relocate(self.project, case_id, folder)
-            self.ask(job, lambda found: self._on_found(case_id, folder, found))
+            self.ask(job, lambda count: self._on_found(case_id, count))
 
     def cancel(self) -> None:
         """Stop everything that is under way."""
-        self._halted = True
         self._work.cancel()
         if self.predictor is not None:
             self.predictor.stop()
+        self.said.emit("Stopped.")
 
     # --- cases -----------------------------------------------------------------------------------
 
@@ -266,7 +266,7 @@ class Desk(DeskSignals):
             self.saver = Autosaver(project, self._relay.saved.emit)
             self.predictor = Predictor(project, self.saver, self._upcoming)
             self.predictor.predicted.connect(self._on_predicted)
-            self.predictor.failed.connect(self._on_refused)
+            self.predictor.failed.connect(lambda error: self.failed.emit(error))
             self.predictor.progressed.connect(self._on_progressed)
             self.predictor.changed.connect(self._on_predicting)
         self._look = project.view()
@@ -287,19 +287,9 @@ class Desk(DeskSignals):
         elif self.predictor is not None:
             self.predictor.look_ahead()
 
-    def _on_found(self, case_id: int, folder: Path, found: Mapping[int, Any]) -> None:
-        assert self.project is not None
-        case = self.project.cases.get(case_id)
-        if case_id in found:
-            others = f", and {len(found) - 1} others" if len(found) > 1 else ""
-            self.said.emit(f'The image of "{case.name}" was found{others}.')
-            self.open_case(case_id)
-            return
-        error = ImageMissing(
-            f'The image of "{case.name}" is not in "{folder}", nor in the folders inside. Images '
-            "are recognised by their content: one that was changed is another one."
-        )
-        self.missing.emit(case, error)
+    def _on_found(self, case_id: int, count: int) -> None:
+        self.open_case(case_id)
+        self.said.emit("The image was found." if count == 1 else f"{count} images were found.")
 
     def _on_opened(self, opened: OpenedCase) -> None:
         self._opening = None
@@ -347,14 +337,6 @@ class Desk(DeskSignals):
             self.done.emit(answer)
         self.cases_changed.emit()
 
-    def _on_refused(self, case_id: int, error: Exception) -> None:
-        assert self.project is not None
-        name = self.project.cases.get(case_id).name
-        on_screen = self.screen is not None and self.screen.case_id == case_id
-        if isinstance(error, LGMSNetError) and not on_screen:
-            error = type(error)(f'"{name}" could not be predicted: {error}')
-        self.failed.emit(error)
-
     def _on_progressed(self, asked: bool, progress: Progress) -> None:
         if asked and not self._work.busy:
             self.progressed.emit(progress)
@@ -365,19 +347,13 @@ class Desk(DeskSignals):
             self.idle.emit()
 
     def _on_failed(self, kind: str, error: Exception) -> None:
-        case_id, self._opening = self._opening, None
+        self._opening = None
         if self.project is None and kind != OPEN:
             return  # it was closed under way
-        if self.project and case_id and isinstance(error, ImageMissing):
-            self.missing.emit(self.project.cases.get(case_id), error)
-        else:
-            self.failed.emit(error)
+        (self.missing if isinstance(error, ImageMissing) else self.failed).emit(error)
 
     def _on_stopped(self) -> None:
         self._opening = None
-        if self._halted:
-            self._halted = False
-            self.said.emit("Stopped.")
 
     def _on_saved(self, state: SaveState) -> None:
         self.saved.emit(state)
@@ -401,11 +377,9 @@ class Desk(DeskSignals):
     # --- parts -----------------------------------------------------------------------------------
 
     def _upcoming(self, everything: bool) -> list[Case]:
-        if self.project is None:
-            return []
         here = None if self.screen is None else self.screen.case_id
-        new = self.choice.all_new if everything else self.choice.next_new
-        return new(self.project, here)
+        assert self.project is not None
+        return self.choice.new_cases(self.project, here, everything=everything)
 
     def _put_away(self, *, layers: bool = True) -> None:
         screen, self.screen = self.screen, None

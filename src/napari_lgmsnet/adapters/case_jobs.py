@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         Exported,
         Problem,
         Project,
-        Source,
     )
 
 _NETWORK = threading.Lock()
@@ -32,7 +31,17 @@ _PATIENCE = 0.05  # seconds
 
 
 class ImageMissing(FileFormatError):
-    """The image of a case is not where it was; a person may know where it is."""
+    """The image of a case is not where it was; a person may know where it is.
+
+    Parameters
+    ----------
+    case : Case
+    message : str
+    """
+
+    def __init__(self, case: Case, message: str) -> None:
+        super().__init__(message)
+        self.case = case
 
 
 @dataclass(frozen=True)
@@ -156,13 +165,15 @@ def read_case(
     presence = project.cases.presence(case)
     if presence == "missing":
         raise ImageMissing(
+            case,
             f'The image of "{case.name}" is not at "{case.source.path}" any more. Say in which '
-            "folder it is now: it is recognised by its content."
+            "folder it is now: it is recognised by its content.",
         )
     if presence == "changed":
         raise ImageMissing(
+            case,
             f'"{case.source.path}" is not the image that was added as "{case.name}": it was '
-            "changed or replaced. Say in which folder the original is."
+            "changed or replaced. Say in which folder the original is.",
         )
     levels = read_levels(case.source.path, lazy="auto", series=case.source.series_uid or None)
     yield Progress(0, 0, f"reading the mask of {case.name}")
@@ -232,14 +243,30 @@ def export(
     return (yield from export_cases(project, folder))
 
 
-def relocate(
-    project: Project, case_id: int, folder: Path
-) -> Generator[Progress, None, dict[int, Source]]:
-    """Look in a folder for a case's image, and for all others that are missing."""
+def relocate(project: Project, case_id: int, folder: Path) -> Generator[Progress, None, int]:
+    """Look in a folder for a case's image, and for all others that are missing.
+
+    Returns
+    -------
+    int
+        How many were found.
+
+    Raises
+    ------
+    ImageMissing
+        If the case's own was not.
+    """
     yield Progress(0, 0, "looking for missing images")
     cases = [project.cases.get(case_id)]
     cases += [one for one in project.cases.all() if one.id != case_id and not one.source.exists()]
-    return (yield from project.relocate([case.id for case in cases], folder))
+    found = yield from project.relocate([case.id for case in cases], folder)
+    if case_id not in found:
+        raise ImageMissing(
+            cases[0],
+            f'The image of "{cases[0].name}" is not in "{folder}", nor in the folders inside. '
+            "Images are recognised by their content: one that was changed is another one.",
+        )
+    return len(found)
 
 
 def check(project: Project, saver: Autosaver | None) -> Generator[Progress, None, list[Problem]]:

@@ -27,7 +27,7 @@ class DeskSignals:
     done : psygnal signal
         With the result of an action, such as Added or Exported.
     missing : psygnal signal
-        With a case whose image has to be looked for, and why.
+        With an ImageMissing: a case's image has to be looked for.
     progressed : psygnal signal
         With a Progress of what a person waits for.
     idle : psygnal signal
@@ -41,7 +41,7 @@ class DeskSignals:
     said = Signal(str)
     failed = Signal(Exception)
     done = Signal(object)
-    missing = Signal(object, Exception)
+    missing = Signal(Exception)
     progressed = Signal(Progress)
     idle = Signal()
 

@@ -84,6 +84,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._shadow: NDArray[Any] = np.array(layer.data)
         self._stopped = False
+        self._hidden = not layer.visible
         self._due: list[_Due] = []
         self._background = Background()
         for signal in (self._background.returned, self._background.stopped):
@@ -96,6 +97,7 @@ class Recorder:
             (layer.events.paint, self._on_paint),
             (layer.events.set_data, self._on_set_data),
             (layer.events.data, self._on_data),
+            (layer.events.visible, self._on_visible),
         ]
         for event, slot in self._connected:
             event.connect(slot)
@@ -106,16 +108,22 @@ class Recorder:
         return bool(self._due) or self._background.running
 
     def finish(self) -> None:
-        """Report everything now, what napari did not announce included."""
+        """Report now what is still to be compared."""
         with self._lock:
+            due, self._due = self._due, []
+            if self._hidden:
+                # A mask that is not shown is not drawn anew either: undo in it goes unannounced.
+                self._hidden = not self.layer.visible
+                due.append(_Due(self._whole, "undo"))
             if self._stopped or not self._comparable():
                 return
-            due, self._due = self._due, []
-            for one in [*due, _Due(self._whole, "undo")]:
-                self._compare_in_chunks(one)
+            for one in due:
+                for chunk in _chunks(one.box):
+                    self._compare(one, chunk)
 
     def stop(self) -> None:
         """Report everything, then watch no more. Does nothing the second time."""
+        self._hidden = True
         self.finish()
         with self._lock:
             self._stopped = True
@@ -125,7 +133,7 @@ class Recorder:
         self._connected = []
 
     def adopt(self, labels: NDArray[Any], *, undoable: bool) -> None:
-        """Show other labels, which are stored already: they are no edit.
+        """Show other labels, which are stored already: they are no edit. Call :meth:`finish` first.
 
         Parameters
         ----------
@@ -133,15 +141,15 @@ class Recorder:
         undoable : bool
             Whether undo shall give back what was there. It is reported, as every undo.
         """
-        self.finish()
         with self._lock:
-            places = np.nonzero(self._shadow != labels)
-            values = labels[places].astype(self._shadow.dtype)
-            self._shadow[places] = values
             if undoable:
+                places = np.nonzero(self._shadow != labels)
+                values = labels[places].astype(self._shadow.dtype)
+                self._shadow[places] = values
                 self.layer.data_setitem(places, values)
             else:
-                self.layer.data[places] = values
+                np.copyto(self._shadow, labels, casting="same_kind")
+                np.copyto(self.layer.data, labels, casting="same_kind")
         self.layer.refresh()
 
     # --- what napari says ------------------------------------------------------------------------
@@ -193,6 +201,9 @@ class Recorder:
             self._on_set_data()
         else:
             self._shape_changed()
+
+    def _on_visible(self, _event: Any = None) -> None:
+        self._hidden = self._hidden or not self.layer.visible
 
     def _doer(self) -> tuple[Author, int, int]:
         """Return who is changing the mask, and the strokes and clicks that this counts as."""
@@ -259,14 +270,13 @@ class Recorder:
                 if due in self._due:
                     self._due.remove(due)
 
-    def _compare_in_chunks(self, due: _Due) -> None:
-        for chunk in _chunks(due.box):
-            self._compare(due, chunk)
-
     def _compare(self, due: _Due, box: Box) -> None:
         """Report where layer and copy differ in a box."""
-        new = np.array(self.layer.data[box])
         shadow = self._shadow[box]
+        if np.array_equal(self.layer.data[box], shadow):
+            return
+        # Of a copy, since the person may be painting on.
+        new = np.array(self.layer.data[box])
         changed = new != shadow
         count = np.count_nonzero(changed)
         if count == 0:

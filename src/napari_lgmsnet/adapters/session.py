@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_lgmsnet.adapters.jobs import Loaded
+    from napari_lgmsnet.core.project import Project
 
 Means = Literal["stroke", "click", "tool", "network"]
 
@@ -32,6 +33,8 @@ class Session:
         The layers that predictions made.
     loaded : Loaded or None
         The checkpoint that was used last, in memory.
+    project : Project or None
+        The one that is open in this viewer.
     means : "stroke", "click", "tool" or "network"
         By what a mask is being changed at this moment (:meth:`changing_by`); a stroke if nobody
         says otherwise.
@@ -39,6 +42,8 @@ class Session:
         With a :class:`Result`: a prediction was shown, or cut at another threshold.
     mask_chosen : psygnal signal
         With a Labels layer and its Image layer, opened by one widget for all of them to work on.
+    checkpoint_made : psygnal signal
+        With a checkpoint's file, or the name of one that ships: it is to be used from now on.
     vouched : psygnal signal
         With a Labels layer and where in it, as a tuple of index arrays or of slices: the person
         looked at these voxels and vouches for them, background included.
@@ -46,6 +51,7 @@ class Session:
 
     predicted = Signal(Result)
     mask_chosen = Signal(object, object)
+    checkpoint_made = Signal(str)
     vouched = Signal(object, tuple)
 
     def __init__(self, layers: LayerList) -> None:
@@ -53,6 +59,7 @@ class Session:
         self.results = Results(layers)
         self.loaded: Loaded | None = None
         self.means: Means = "stroke"
+        self.project: Project | None = None
         self._layers = layers
         self._actions: dict[str, Callable[[], object]] = {}
 

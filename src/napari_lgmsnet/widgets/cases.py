@@ -7,23 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_lgmsnet.adapters import case_jobs
 from napari_lgmsnet.adapters.case_desk import Desk
-from napari_lgmsnet.adapters.case_jobs import Predicted, Wanted
+from napari_lgmsnet.adapters.case_jobs import ImageMissing, Predicted, Wanted
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint, remember_project
 from napari_lgmsnet.core.catalogue import shipped
 from napari_lgmsnet.core.errors import ProjectError
 from napari_lgmsnet.widgets.cases_bar import CaseBar
-from napari_lgmsnet.widgets.cases_closing import Closing
 from napari_lgmsnet.widgets.cases_filter import CaseFilter
 from napari_lgmsnet.widgets.cases_menu import ProjectMenu
 from napari_lgmsnet.widgets.cases_progress import CaseProgress
@@ -38,13 +30,18 @@ from napari_lgmsnet.widgets.cases_words import (
     why_not_predict,
 )
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
+from napari_lgmsnet.widgets.closing import Closing
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_lgmsnet.core.project import Case, SaveState
 
-IMAGES = "Images (*.nii *.nii.gz *.tif *.tiff *.png *.jpg *.jpeg *.nrrd *.nhdr *.mha *.mhd *.dcm)"
+IMAGES = (
+    "Images (*.nii *.nii.gz *.tif *.tiff *.png *.jpg *.jpeg *.nrrd *.nhdr *.mha *.mhd *.dcm);;"
+    "All files (*)"
+)
+PREDICT = "Segment this case, and from then on the next one ahead of time"
 _ERROR = "color: #ff8a73;"
 
 
@@ -59,7 +56,7 @@ class CasesWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.desk = Desk(napari_viewer)
-        self._asked_where: Case | None = None
+        self._missing: Case | None = None
         self.notice = Notice()
         self.start = StartPanel()
         self.no_cases = NoCases()
@@ -95,13 +92,7 @@ class CasesWidget(QWidget):
             self.open_project(folder)
 
     def open_project(self, folder: str | Path, *, create: bool = False) -> None:
-        """Open a project, or make a new one.
-
-        Parameters
-        ----------
-        folder : str or Path
-        create : bool
-        """
+        """Open a project, or make a new one in a folder."""
         if self.close_project():
             self.desk.open_project(Path(folder), create=create)
             self._begin()
@@ -129,9 +120,7 @@ class CasesWidget(QWidget):
 
     def add_images(self) -> None:
         """Ask for image files and add them."""
-        files, _ = QFileDialog.getOpenFileNames(
-            self, "Add images", self._near_project(), f"{IMAGES};;All files (*)"
-        )
+        files, _ = QFileDialog.getOpenFileNames(self, "Add images", self._beside_project, IMAGES)
         if files:
             self.add([Path(file) for file in files])
 
@@ -192,12 +181,11 @@ class CasesWidget(QWidget):
 
     def export(self) -> None:
         """Ask for a folder and write the accepted cases as training reads them."""
+        project = self.desk.project
         folder = self._ask_folder("Choose an empty folder for the accepted images and masks")
-        if folder:
-            desk = self.desk
-            if desk.project is not None:
-                desk.ask(case_jobs.export(desk.project, desk.saver, Path(folder)))
-                self._begin()
+        if folder and project is not None:
+            self.desk.ask(case_jobs.export(project, self.desk.saver, Path(folder)))
+            self._begin()
 
     def check(self) -> None:
         """Check every row and file of the project."""
@@ -207,7 +195,7 @@ class CasesWidget(QWidget):
 
     def find_image(self) -> None:
         """Ask where a missing image is now, and look there."""
-        case = self._asked_where
+        case = self._missing
         folder = self._ask_folder("Choose the folder where the images are now")
         if case is not None and folder:
             self.notice.hide()
@@ -285,18 +273,21 @@ class CasesWidget(QWidget):
         self.destroyed.connect(lambda: leave())
 
     def _refresh(self) -> None:
-        desk = self.desk
+        """Show the project as it is now."""
+        desk, case = self.desk, self.desk.case
+        writable = desk.saver is not None
+        why = why_not_predict(case, self.checkpoint.reference, writable=writable)
+        self.progress.run.setEnabled(not why)
+        self.progress.run.setToolTip(why or PREDICT)
+        self._suit_progress()
         if desk.project is None:
             return
-        counts = desk.project.cases.count()
-        cases, case = desk.cases(), desk.case
+        counts, cases = desk.project.cases.count(), desk.cases()
         predicting = None if desk.predictor is None else desk.predictor.case_id
-        writable = desk.saver is not None
         self.title.setText(f"<b>{html.escape(desk.project.folder.name)}</b>, {count_words(counts)}")
         self.title.setToolTip(str(desk.project.folder))
-        self.table.show_cases(
-            cases, None if case is None else case.id, predicting, read_only=not writable
-        )
+        current = None if case is None else case.id
+        self.table.show_cases(cases, current, predicting, read_only=not writable)
         some = any(counts.values())
         self.no_cases.setVisible(not some)
         for part in (self.filter, self.table, self.bar, self.checkpoint):
@@ -305,14 +296,6 @@ class CasesWidget(QWidget):
             button.setEnabled(writable)
         self.menu.suit(writable=writable)
         self.bar.suit(case, writable=writable, listed=len(cases))
-        self._enable(case, writable)
-
-    def _enable(self, case: Case | None, writable: bool) -> None:
-        why = why_not_predict(case, self.checkpoint.reference, writable=writable)
-        self.progress.run.setEnabled(not why)
-        self.progress.run.setToolTip(
-            why or "Segment this case, and from then on the next one ahead of time"
-        )
 
     def _begin(self) -> None:
         if self.desk.busy:
@@ -325,18 +308,15 @@ class CasesWidget(QWidget):
         project = self.desk.project
         self.start.setVisible(project is None)
         self.work.setVisible(project is not None)
-        self.notice.hide()
+        self._notice_read_only()
         self.save_line.clear()
         self.start.refresh()
-        self._enable(None, False)
-        self._suit_progress()
         if project is None:
+            self._refresh()
             return
         remember_project(str(project.folder))
         self.start.refresh()
-        if project.read_only:
-            self.notice.say(read_only_words(project))
-        else:
+        if not project.read_only:
             self.save_line.setText("All saved")
         if self.desk.reference:
             self._use_checkpoint_of_project()
@@ -352,10 +332,16 @@ class CasesWidget(QWidget):
             self.desk.predict_ahead(self._wanted())
 
     def _on_case(self) -> None:
-        if self.desk.case is not None and self._asked_where is not None:
-            self._asked_where = None
-            self.notice.hide()
+        if self.desk.case is not None and self._missing is not None:
+            self._missing = None
+            self._notice_read_only()
         self._refresh()
+
+    def _notice_read_only(self) -> None:
+        project = self.desk.project
+        self.notice.hide()
+        if project is not None and project.read_only:
+            self.notice.say(read_only_words(project))
 
     def _on_saved(self, state: SaveState) -> None:
         self.save_line.setText(save_words(state))
@@ -370,17 +356,15 @@ class CasesWidget(QWidget):
             reference = result.loaded.reference
             if reference not in shipped():
                 remember_checkpoint(reference)
-            self.checkpoint.learn(
-                reference, result.loaded.model.info, result.loaded.model.describe()
-            )
+            model = result.loaded.model
+            self.checkpoint.learn(reference, model.info, model.describe())
         text, detail = result_words(result)
         self.progress.tell(text, detail)
 
-    def _on_missing(self, case: Case, error: Exception) -> None:
+    def _on_missing(self, error: ImageMissing) -> None:
         self._on_idle()
-        self._asked_where = case
-        writable = self.desk.saver is not None
-        self.notice.say(str(error), "Look in a folder…" if writable else "")
+        self._missing = error.case
+        self.notice.say(str(error), "" if self.desk.saver is None else "Look in a folder…")
 
     def _on_idle(self) -> None:
         if not self.desk.busy:
@@ -397,6 +381,8 @@ class CasesWidget(QWidget):
     def _on_checkpoint(self) -> None:
         info = self.checkpoint.info
         self.desk.classes = () if info is None else info.classes
+        if self.desk.predictor is not None:
+            self.desk.predictor.keep_to(self.checkpoint.reference)
         self._refresh()
 
     def _decide(self, state: Any, word: str) -> None:
@@ -408,8 +394,9 @@ class CasesWidget(QWidget):
         return Wanted.preferred(self.checkpoint.reference)
 
     def _ask_folder(self, title: str) -> str:
-        return str(QFileDialog.getExistingDirectory(self, title, self._near_project()))
+        return str(QFileDialog.getExistingDirectory(self, title, self._beside_project))
 
-    def _near_project(self) -> str:
+    @property
+    def _beside_project(self) -> str:
         project = self.desk.project
         return "" if project is None else str(project.folder.parent)

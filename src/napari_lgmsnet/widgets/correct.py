@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QGroupBox, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_lgmsnet.adapters.bench import Bench
-from napari_lgmsnet.adapters.layers import affine_of, shape_of
-from napari_lgmsnet.adapters.results import METADATA, is_result
+from napari_lgmsnet.adapters.pairs import image_below, is_image, is_mask
 from napari_lgmsnet.adapters.shortcuts import register_shortcuts
 from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.widgets.combos import plain_combo, refill
@@ -46,8 +44,8 @@ class CorrectWidget(QScrollArea):
         self._viewer = napari_viewer
         self._step = ""
         self.bench = Bench(napari_viewer)
-        self.masks = LayerCombo(napari_viewer, _can_be_corrected)
-        self.images = LayerCombo(napari_viewer, _can_lie_below, none="no image")
+        self.masks = LayerCombo(napari_viewer, is_mask)
+        self.images = LayerCombo(napari_viewer, is_image, none="no image")
         self.classes = plain_combo("What brush, clicks and tools work on")
         self.bar = RunBar()
         self.bar.run.hide()
@@ -146,7 +144,7 @@ class CorrectWidget(QScrollArea):
             return
         if mask != self.bench.mask:
             self.bar.say("")
-            image = self._image_below(mask)
+            image = image_below(self._viewer.layers, self.bench.session.results, mask)
             with QSignalBlocker(self.images):
                 if image is None:
                     self.images.setCurrentIndex(0)
@@ -160,18 +158,6 @@ class CorrectWidget(QScrollArea):
     def _on_opened(self, mask: Labels, image: Image) -> None:
         self.masks.choose(mask)
         self.images.choose(image)
-
-    def _image_below(self, mask: Labels) -> Image | None:
-        """Return the image that a mask lies on: the one it was made from, or one as large."""
-        result = self.bench.session.results.behind(mask)
-        if result is not None:
-            return result.image
-        for layer in reversed(self._viewer.layers):
-            if not _can_lie_below(layer) or shape_of(layer) != mask.data.shape:
-                continue
-            if np.allclose(affine_of(layer), affine_of(mask), rtol=1e-4, atol=1e-4):
-                return layer
-        return None
 
     def _show_classes(self) -> None:
         names, label = dict(self.bench.names), self.bench.label
@@ -197,12 +183,3 @@ class CorrectWidget(QScrollArea):
         self.bar.end()
         if self.bar.line.text() == self._step:
             self.bar.say("")
-
-
-def _can_be_corrected(layer: Any) -> bool:
-    made = layer.metadata.get(METADATA, {})
-    return isinstance(layer, Labels) and made.get("role", "mask") == "mask"
-
-
-def _can_lie_below(layer: Any) -> bool:
-    return isinstance(layer, Image) and not is_result(layer)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +23,7 @@ from napari_lgmsnet.adapters.queue import Queue
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.widgets.forms import plain_form
 from napari_lgmsnet.widgets.layer_combo import LayerCombo
+from napari_lgmsnet.widgets.number_table import NumberTable
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.agreement import Comparison
@@ -55,10 +52,7 @@ class MeasureSection(QObject):
         self.queue = Queue()
         self.columns: dict[str, list[Any]] = {}
         self._shown: Labels | None = None
-        self.table = QTableWidget()
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.verticalHeader().setVisible(False)
-        self.table.setMinimumHeight(110)
+        self.table = NumberTable()
         self.refresh = QPushButton("Measure")
         self.save = QPushButton("Save as CSV…")
         self.reference = LayerCombo(bench.viewer, self._may_refer, none="choose a reference mask")
@@ -137,32 +131,16 @@ class MeasureSection(QObject):
         if target.mask != self._bench.mask:
             return  # another one was chosen meanwhile
         self.columns = found.columns()
-        self._show(found.features(), skip=("index",))
+        self.table.show_columns(found.features(), skip=("index",))
         # The names stay, which everything else goes by.
         target.mask.features = found.features()
         self._enable()
 
     def _on_compared(self, target: Target, found: Comparison) -> None:
         self.columns = found.columns()
-        self._show(self.columns, skip=("label",))
+        self.table.show_columns(self.columns, skip=("label",))
         show_difference(self._bench.viewer, target, found.difference)
         self._enable()
-
-    def _show(self, columns: dict[str, list[Any]], *, skip: tuple[str, ...]) -> None:
-        shown = {name: cells for name, cells in columns.items() if name not in skip}
-        count = len(next(iter(shown.values()), []))
-        self.table.setRowCount(count)
-        self.table.setColumnCount(len(shown))
-        self.table.setHorizontalHeaderLabels(list(shown))
-        for column, cells in enumerate(shown.values()):
-            for row, cell in enumerate(cells):
-                item = QTableWidgetItem(_text(cell))
-                if not isinstance(cell, str):
-                    item.setTextAlignment(
-                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                    )
-                self.table.setItem(row, column, item)
-        self.table.resizeColumnsToContents()
 
     def _may_refer(self, layer: Any) -> bool:
         return isinstance(layer, Labels) and layer != self._bench.mask
@@ -199,11 +177,3 @@ class MeasureSection(QObject):
             self._bench.failed.emit(error)
             return
         self._bench.said.emit(f'The table is in "{path}".')
-
-
-def _text(cell: Any) -> str:
-    if isinstance(cell, float):
-        if math.isnan(cell):
-            return "–"
-        return f"{cell:.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
-    return str(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -165,12 +166,14 @@ class InspectWidget(QScrollArea):
         self.queue.failed.connect(self._on_failed)
         self.queue.stopped.connect(self._on_stopped)
         self.queue.idle.connect(self._on_idle)
+        self.session.checkpoint_made.connect(self._on_checkpoint_made)
         # By then the parts of this widget are gone in Qt: only what is plain Python may be used.
-        leave = [
+        leave: list[Callable[[], object]] = [
             self.queue.abandon,
             self.images.leave,
             self.choice.masks.leave,
             self.attention.leave,
+            lambda: self.session.checkpoint_made.disconnect(self._on_checkpoint_made),
         ]
         self.destroyed.connect(lambda: [step() for step in leave])
 
@@ -326,6 +329,9 @@ class InspectWidget(QScrollArea):
         reference = self._reading = self.checkpoint.reference
         self.bar.begin()
         self.queue.ask(LOAD, load(reference), self._on_loaded)
+
+    def _on_checkpoint_made(self, reference: str) -> None:
+        self.checkpoint.choose(reference)
 
     def _on_loaded(self, loaded: Loaded) -> None:
         self._learn(loaded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -157,14 +158,19 @@ class SegmentWidget(QWidget):
         self._job.returned.connect(self._on_returned)
         self._job.failed.connect(self._on_failed)
         self._job.stopped.connect(self._on_stopped)
+        self.session.checkpoint_made.connect(self._on_checkpoint_made)
         # By then the parts of this widget are gone in Qt: only what is plain Python may be used.
-        leave = [
+        leave: list[Callable[[], object]] = [
             self._job.abandon,
             self.threshold.job.abandon,
             self.images.leave,
             self.save.leave,
+            lambda: self.session.checkpoint_made.disconnect(self._on_checkpoint_made),
         ]
         self.destroyed.connect(lambda: [step() for step in leave])
+
+    def _on_checkpoint_made(self, reference: str) -> None:
+        self.checkpoint.choose(reference)
 
     def _result(self) -> Result | None:
         layer = self.images.layer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_lgmsnet.core.finetune import (
     make_settings,
     save_candidate,
 )
+from napari_lgmsnet.core.finetune.state import STATE_FILE
 from napari_lgmsnet.core.progress import run
 from napari_lgmsnet.core.project import Project
 from tests.core.finetune.helpers import same, squares, untrained, weights, write_folder
@@ -151,3 +153,21 @@ def test_folders_that_cannot_be_used_are_said(tmp_path: Path) -> None:
         run(examples_from_folder(data, names=["square 0"]))
     with pytest.raises(TrainingError, match="there is no folder"):
         run(examples_from_folder(tmp_path / "nowhere"))
+
+
+def test_an_interrupted_run_of_a_project_goes_on(tmp_path: Path) -> None:
+    settings = make_settings(epochs=4, adapt="anew", device="cpu", augmentation="none")
+    with a_project(tmp_path) as project:
+        job = fine_tune_project(project, untrained(), settings)
+        while not (project.folder / "runs" / "1" / STATE_FILE).exists():
+            next(job)
+        # A copy made now is what a kill would have left.
+        shutil.copytree(project.folder, tmp_path / "killed")
+        whole, _ = run(job)
+    with Project.open(tmp_path / "killed") as project:
+        assert [one.status for one in project.runs.all()] == ["interrupted"]
+        result, checkpoint = run(fine_tune_project(project, untrained(), settings, resume=1))
+        assert [one.status for one in project.runs.all()] == ["done"]
+        assert checkpoint is not None
+        assert checkpoint.run_id == 1
+    assert same(weights(result), weights(whole))

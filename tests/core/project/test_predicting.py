@@ -43,6 +43,18 @@ def test_a_prediction_is_kept_with_what_made_it(tmp_path: Path, model: Model) ->
         assert [one.sha256 for one in project.checkpoints.all()] == [model.sha256]
 
 
+def test_what_a_person_vouched_for_stays(tmp_path: Path, model: Model) -> None:
+    with Project.create(tmp_path / "a") as project:
+        (case,) = add_pictures(project, tmp_path)
+        first = np.full(SHAPE, 3, np.uint8)
+        run(project.labels.store(case.id, prediction=first))
+        project.labels.append(case.id, [Edit((slice(0, 9), slice(0, 9)), 1, layer="vouched")])
+        prediction = run(predict_case(project, case.id, model, PredictSettings()))
+        mask = mask_of(project, case)
+        assert (mask.labels[:9, :9] == 3).all()
+        np.testing.assert_array_equal(mask.labels[9:], prediction.labels[9:])
+
+
 def test_what_a_person_touched_stays(tmp_path: Path, model: Model) -> None:
     with Project.create(tmp_path / "a") as project:
         (case,) = add_pictures(project, tmp_path)

@@ -81,7 +81,8 @@ def coarse_mask(piece: Piece) -> tuple[Floats, Floats]:
 
 def coarse_map(foreground: Tensor) -> Floats:
     """Return a probability of foreground (*S) as cells (cells,)."""
-    return _coarse(foreground[None].float())[0].ravel()
+    cells: Floats = _coarse(foreground[None].float())[0].ravel()
+    return cells
 
 
 def resemblance(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -96,7 +96,9 @@ def fine_tune(
     settings, control = settings or FineTuneSettings(), control or Control()
     info = child_info(model.info, settings)
     state = RunState(run_folder, identity(model.sha256, settings, examples))
-    job = _Job(model, info, list(examples), settings, references, control, state)
+    # Before anything may be dropped: it may be another run's.
+    stored = state.read()
+    job = _Job(model, info, list(examples), settings, references, control, state, stored)
     try:
         result = yield from job.run()
     except BaseException:
@@ -116,6 +118,7 @@ class _Job:
     references: Sequence[Example | Volume]
     control: Control
     state: RunState
+    stored: dict[str, Any] | None
 
     def run(self) -> Generator[TuneProgress, None, FineTuneResult]:
         """Prepare, train, compare."""
@@ -218,9 +221,8 @@ class _Job:
             network, start, plan, self.settings, sampler, score, mean_dice(tables), self.device,
             self.control,
         )  # fmt: skip
-        stored = self.state.read()
-        if stored is not None:
-            tuner.restore(stored)
+        if self.stored is not None:
+            tuner.restore(self.stored)
         yield from tuner.run(lambda: self.state.write(tuner.state()))
         return tuner
 

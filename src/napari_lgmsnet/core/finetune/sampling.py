@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from napari_lgmsnet.core.finetune.pieces import UNLABELLED
 from napari_lgmsnet.core.finetune.settings import Adapt, Variation
 from napari_lgmsnet.core.info import ModelInfo
-from napari_lgmsnet.core.training.augment import Augmentation
+from napari_lgmsnet.core.training.augment import Augmentation, paste_box
 from napari_lgmsnet.core.training.config import AugmentationConfig
 
 Sample = tuple[Tensor, Tensor]
@@ -50,6 +50,7 @@ class Sampler:
     ) -> None:
         self._kinds = [samples, replayed]
         self._window = window
+        self._mix = 0.0 if augmentation is None else augmentation.mix
         self._augmentation = None if augmentation is None else Augmentation(augmentation, window)
         count = max(1, round(replay_share * batch_size)) if replayed else 0
         self._counts = [max(1, batch_size - count), count]
@@ -84,11 +85,16 @@ class Sampler:
         order = np.random.default_rng((self._seed, kind, epoch)).permutation(len(samples))
         chosen = int(order[index])
         sequence = np.random.SeedSequence((self._seed, kind, place, 1))
-        where, how = (int(n) for n in sequence.generate_state(2))
-        sample = window_of(samples[chosen], self._places[kind][chosen], self._window, where)
-        if self._augmentation is None:
-            return sample
-        return self._augmentation(*sample, how)
+        seed, other, box = (int(n) for n in sequence.generate_state(3))
+        sample = self._varied(kind, chosen, seed)
+        if np.random.default_rng(box).random() < self._mix:
+            sample = paste_box(sample, self._varied(kind, other % len(samples), other), box)
+        return sample
+
+    def _varied(self, kind: int, chosen: int, seed: int) -> Sample:
+        sample = self._kinds[kind][chosen]
+        sample = window_of(sample, self._places[kind][chosen], self._window, seed)
+        return sample if self._augmentation is None else self._augmentation(*sample, seed)
 
 
 def window_of(sample: Sample, foreground: Tensor, window: tuple[int, ...], seed: int) -> Sample:

@@ -124,8 +124,8 @@ class LabelStore(LabelReader):
     ) -> Generator[Progress, None, None]:
         """Store layers whole; those that are not given stay as they are.
 
-        A prediction alone becomes the mask as well, where the person touched nothing. Edits that
-        are made meanwhile come after it.
+        A prediction alone becomes the mask as well, where the person neither touched nor vouched
+        for anything. Edits that are made meanwhile come after it.
 
         Parameters
         ----------

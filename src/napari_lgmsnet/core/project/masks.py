@@ -158,7 +158,7 @@ def merged(given: Mapping[str, NDArray[Any]], base: Arrays | None) -> Arrays:
     ----------
     given : mapping of str to array
         By the names in :data:`LAYERS`. A prediction without labels becomes the labels as well,
-        where the person touched nothing.
+        where the person neither touched nor vouched for anything.
     base : Arrays, optional
         What there is; changed.
 
@@ -184,8 +184,9 @@ def merged(given: Mapping[str, NDArray[Any]], base: Arrays | None) -> Arrays:
     for layer, array in given.items():
         base.put(layer, array)
     if "prediction" in given and "labels" not in given:
-        touched, prediction = base.get("touched"), given["prediction"]
-        if touched is not None and touched.any():
-            prediction = np.where(touched, base.filled("labels"), prediction)
+        prediction = given["prediction"]
+        for known in map(base.get, BINARY):
+            if known is not None and known.any():
+                prediction = np.where(known, base.filled("labels"), prediction)
         base.put("labels", prediction)
     return base

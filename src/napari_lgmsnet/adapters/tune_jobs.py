@@ -1,0 +1,149 @@
+"""Fine-tuning in the background: from pairs of layers, or from the cases of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_lgmsnet.adapters.jobs import Loaded, load
+from napari_lgmsnet.adapters.pairs import Pair
+from napari_lgmsnet.core.types import Progress
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.finetune import Control, Example, FineTuneResult
+    from napari_lgmsnet.core.model import Model
+    from napari_lgmsnet.core.project import Checkpoint, Project
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What a person asks for when choosing Start.
+
+    Parameters
+    ----------
+    reference : str
+        The checkpoint to start from.
+    loaded : Loaded or None
+        Used instead of reading it again.
+    settings : mapping
+        As for :class:`~napari_lgmsnet.core.finetune.FineTuneSettings`.
+    pairs : sequence of Pair
+        Ignored where there is a project.
+    scribbles : int or None
+        Voxels that are not painted don't count, and this label is painted background.
+    project : Project, optional
+        Learn from its accepted cases.
+    """
+
+    reference: str
+    loaded: Loaded | None
+    settings: Mapping[str, Any]
+    pairs: Sequence[Pair] = ()
+    scribbles: int | None = None
+    project: Project | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """What came of it.
+
+    Parameters
+    ----------
+    wish : Wish
+    loaded : Loaded
+        The parent.
+    result : FineTuneResult
+    checkpoint : Checkpoint or None
+        The candidate in the project, if there is a project.
+    """
+
+    wish: Wish
+    loaded: Loaded
+    result: FineTuneResult
+    checkpoint: Checkpoint | None = field(default=None)
+
+
+def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
+    """Learn from corrections, and compare with before.
+
+    Raises
+    ------
+    InputError, TrainingError
+        If there is nothing to learn from, or it does not suit the checkpoint.
+    """
+    loaded = wish.loaded
+    if loaded is None or loaded.reference != wish.reference or not loaded.fresh:
+        loaded = yield from load(wish.reference)
+    from napari_lgmsnet.core import device
+    from napari_lgmsnet.core.finetune import fine_tune, fine_tune_project, make_settings
+
+    device.set_thread_budget(spare=1)
+    settings = dict(wish.settings)
+    if wish.project is not None:
+        result, checkpoint = yield from fine_tune_project(
+            wish.project, loaded.model, make_settings(**settings), control=control
+        )
+        return Tuned(wish, loaded, result, checkpoint)
+    examples = yield from _examples(wish)
+    names = _new_classes(loaded.model, wish.pairs, examples)
+    if names is not None:
+        settings["classes"] = names
+    made = make_settings(**settings)
+    result = yield from fine_tune(loaded.model, examples, made, control=control)
+    return Tuned(wish, loaded, result)
+
+
+def keep(tuned: Tuned, folder: Path) -> Generator[Progress, None, str]:
+    """Write the candidate to a folder and return its file; in a project it is there already."""
+    from napari_lgmsnet.core.finetune import save_candidate
+
+    yield Progress(0, 0, "saving the checkpoint")
+    if tuned.wish.project is not None and tuned.checkpoint is not None:
+        tuned.wish.project.checkpoints.accept(tuned.checkpoint.sha256)
+        return str(tuned.wish.project.checkpoints.path(tuned.checkpoint.sha256))
+    folder.mkdir(parents=True, exist_ok=True)
+    assert tuned.result.candidate is not None
+    name = tuned.result.candidate.info.name
+    number = 1
+    while (path := folder / f"{name}-{number}.safetensors").exists():
+        number += 1
+    save_candidate(path, tuned.result)
+    return str(path)
+
+
+def _examples(wish: Wish) -> Generator[Progress, None, list[Example]]:
+    """Read images and masks; the masks are copied, since the person may go on painting."""
+    from napari_lgmsnet.core.finetune import example_from_arrays
+
+    examples = []
+    for done, pair in enumerate(wish.pairs):
+        yield Progress(done, len(wish.pairs), f"reading {pair.name}")
+        part = pair.image
+        frames = part.leading == 1
+        lead: list[slice | int] = [slice(0, part.shape[0])] if frames else [0] * part.leading
+        region = (*lead, *(slice(0, n) for n in part.spatial_shape))
+        labels = pair.labels[part.mask_box(region)].copy()
+        known = None
+        if wish.scribbles is not None:
+            known = labels > 0
+            labels[labels == wish.scribbles] = 0
+        image = part.read(region)
+        examples.append(example_from_arrays(image, labels, known, name=pair.name))
+    return examples
+
+
+def _new_classes(
+    model: Model, pairs: Sequence[Pair], examples: Sequence[Example]
+) -> tuple[str, ...] | None:
+    """Return names for all labels, where there are more than the checkpoint has classes."""
+    highest = max((int(np.max(one.labels, initial=0)) for one in examples), default=0)
+    if highest < len(model.info.classes):
+        return None
+    names: dict[int, str] = {}
+    for pair in pairs:
+        names |= pair.classes
+    return tuple(names.get(label, f"label {label}") for label in range(1, highest + 1))

@@ -1,0 +1,91 @@
+"""What came of a training: the verdict, figures before and after, and what to do with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_lgmsnet.widgets.number_table import NumberTable
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.finetune import FineTuneResult
+
+BETTER, NOT_BETTER = "color: #7fd18b; font-weight: bold;", "color: #ffb347; font-weight: bold;"
+
+
+class TuneVerdict(QWidget):
+    """A verdict with its reasons; accepting is offered only if held-out cases got better.
+
+    Attributes
+    ----------
+    accepted, discarded, back, show_changes : Qt signals
+    """
+
+    accepted = Signal()
+    discarded = Signal()
+    back = Signal()
+    show_changes = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.detail = QLabel()
+        self.detail.setWordWrap(True)
+        self.table = NumberTable()
+        self.accept = QPushButton("Accept")
+        self.accept.setToolTip("Keep the new checkpoint and use it from now on")
+        self.discard = QPushButton("Discard")
+        self.discard.setToolTip("Forget the new weights; the checkpoint stays as it was")
+        self.changes = QPushButton("Show what changed")
+        self.changes.setToolTip("Lay voxels gained and lost over the held-out images")
+        self.parent_again = QPushButton("Go back to the one before")
+        self.parent_again.setToolTip("Use the checkpoint again that the training started from")
+        row = QHBoxLayout()
+        for button in (self.accept, self.discard, self.changes):
+            row.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.line, self.detail, self.table):
+            layout.addWidget(part)
+        layout.addLayout(row)
+        layout.addWidget(self.parent_again)
+        self.accept.clicked.connect(lambda: self.accepted.emit())
+        self.discard.clicked.connect(lambda: self.discarded.emit())
+        self.changes.clicked.connect(lambda: self.show_changes.emit())
+        self.parent_again.clicked.connect(lambda: self.back.emit())
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.hide()
+
+    def show_result(self, result: FineTuneResult) -> None:
+        """Show what came of a training."""
+        better = result.verdict.better
+        words = "Better on images it did not learn from: " if better else "Not better: "
+        self.line.setText(words + result.verdict.reason)
+        self.line.setStyleSheet(BETTER if better else NOT_BETTER)
+        self.detail.setText("\n".join(result.describe().splitlines()[1:]))
+        self.table.show_columns(result.columns())
+        self.table.setVisible(bool(result.scores))
+        self.accept.setVisible(better)
+        self.discard.setVisible(better)
+        self.changes.setEnabled(bool(result.changes))
+        self.parent_again.hide()
+        self.show()
+
+    def show_accepted(self, name: str, parent: str) -> None:
+        """Show that the new checkpoint is in use, and the way back."""
+        self.line.setText(f"In use: {name}. It came from {parent}.")
+        self.accept.hide()
+        self.discard.hide()
+        self.parent_again.setText(f"Go back to {parent}")
+        self.parent_again.show()
+
+    def show_back(self, parent: str) -> None:
+        """Show that the old checkpoint is in use again."""
+        self.line.setText(f"In use again: {parent}. The new one is kept.")
+        self.parent_again.hide()

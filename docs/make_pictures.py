@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import napari
 from qtpy.QtWidgets import QApplication
 
+from napari_lgmsnet.core.resources import resource_folder
 from napari_lgmsnet.core.samples import listed
 from napari_lgmsnet.demo import PLUGIN, show_sample
+from napari_lgmsnet.widgets.tune import TuneWidget
 
 IMAGES = Path(__file__).resolve().parent / "images"
 PICTURES = {"segment.png": "colin27-axial", "segment-volume.png": "colin27-hippocampus"}
@@ -27,27 +33,104 @@ def main() -> None:
         viewer.screenshot(IMAGES / file, canvas_only=False, flash=False)
         print(f"wrote {file}")
     viewer.window.remove_dock_widget(_dock)
-    show_inspection(viewer, "colin27-axial")
-    viewer.screenshot(IMAGES / "inspect.png", canvas_only=False, flash=False)
-    print("wrote inspect.png")
+    for file, show in (
+        ("inspect.png", show_inspection),
+        ("correct.png", show_correction),
+        ("finetune.png", show_tuning),
+        ("cases.png", show_cases),
+    ):
+        viewer.layers.clear()
+        with TemporaryDirectory() as folder, show(viewer, Path(folder)) as dock:
+            viewer.reset_view()
+            _rest()
+            viewer.screenshot(IMAGES / file, canvas_only=False, flash=False)
+            print(f"wrote {file}")
+        viewer.window.remove_dock_widget(dock)
     viewer.close()
 
 
-def show_inspection(viewer: napari.Viewer, name: str) -> None:
-    """Open a sample in the Inspect widget and compare it with its reference."""
-    viewer.layers.clear()
-    _dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect")
-    viewer.open_sample(PLUGIN, name)
-    widget.images.choose(viewer.layers[name])
-    widget.checkpoint.choose(listed()[name]["checkpoint"])
+@contextmanager
+def show_inspection(viewer: napari.Viewer, _folder: Path) -> Iterator[Any]:
+    """Inspect a sample, and compare the map with its reference."""
+    dock, widget = _open(viewer, "Inspect")
+    _show_sample(viewer, widget, "colin27-axial")
     widget.run()
     _wait(widget)
-    widget.choice.masks.choose(viewer.layers[f"{name} reference"])
+    widget.choice.masks.choose(viewer.layers["colin27-axial reference"])
     _wait(widget)
     widget.numbers.plot.click()
     _wait(widget)
-    viewer.reset_view()
+    yield dock
+
+
+@contextmanager
+def show_correction(viewer: napari.Viewer, _folder: Path) -> Iterator[Any]:
+    """Segment a sample, look where the network doubts, and correct by a click."""
+    segmenting, segment = _open(viewer, "Segment")
+    _show_sample(viewer, segment, "colin27-axial")
+    segment.run()
+    _wait(segment)
+    viewer.window.remove_dock_widget(segmenting)
+    dock, widget = _open(viewer, "Correct")
     _wait(widget)
+    widget.doubt.show.click()
+    _wait(widget)
+    widget.clicks.switch.click()
+    region = widget.doubt.tour.regions[0]
+    widget.clicks.tool.click(widget.doubt.tour.target.point_of(region.centre))
+    _wait(widget)
+    yield dock
+
+
+@contextmanager
+def show_tuning(viewer: napari.Viewer, folder: Path) -> Iterator[Any]:
+    """Teach a network the slices of a sample."""
+    widget = TuneWidget(viewer, folder)
+    dock = viewer.window.add_dock_widget(widget, name="Fine-tune (LGMSNet)")
+    _show_sample(viewer, widget, "colin27-slices")
+    viewer.layers["colin27-slices reference"].visible = True
+    widget.source.refresh()
+    widget.start()
+    _wait(widget)
+    yield dock
+
+
+@contextmanager
+def show_cases(viewer: napari.Viewer, folder: Path) -> Iterator[Any]:
+    """Open two samples as cases of a project."""
+    dock, widget = _open(viewer, "Cases")
+    samples = folder / "images"
+    samples.mkdir()
+    for name in ("colin27_axial_t1.png", "colin27_slices_t1.nii.gz"):
+        shutil.copy(resource_folder("sample_data") / name, samples / name)
+    widget.open_project(folder / "heads", create=True)
+    _wait(widget)
+    widget.checkpoint.choose("brain-t1-2d")
+    widget.add([samples])
+    _wait(widget)
+    widget.predict()
+    _wait(widget)
+    yield dock
+    widget.close_project(layers=False)
+
+
+def _open(viewer: napari.Viewer, name: str) -> tuple[Any, Any]:
+    return viewer.window.add_plugin_dock_widget(PLUGIN, name)
+
+
+def _show_sample(viewer: napari.Viewer, widget: Any, name: str) -> None:
+    viewer.open_sample(PLUGIN, name)
+    if hasattr(widget, "images"):
+        widget.images.choose(viewer.layers[name])
+    widget.checkpoint.choose(listed()[name]["checkpoint"])
+
+
+def _rest(seconds: float = 0.6) -> None:
+    """Let the window lay itself out."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.02)
 
 
 def _wait(widget: Any) -> None:
@@ -56,7 +139,8 @@ def _wait(widget: Any) -> None:
     while rested < 25:
         QApplication.processEvents()
         time.sleep(0.02)
-        rested = 0 if widget.busy else rested + 1
+        busy = widget.desk.busy if hasattr(widget, "desk") else widget.busy
+        rested = 0 if busy else rested + 1
 
 
 if __name__ == "__main__":

@@ -73,6 +73,18 @@ def test_a_stroke_is_one_edit_when_it_ends(told):
     assert 9 in told.mask
 
 
+def test_a_long_stroke_over_itself_is_one_stroke(told, monkeypatch):
+    """What is painted then is as much as a large mask, and compared a moment later."""
+    monkeypatch.setattr(module, "SMALL", told.mask.size)
+    layer = told.recorder.layer
+    layer.brush_size = 30
+    stroke(layer, [(5, 5), (30, 40), (5, 40), (30, 5)], 7)
+    assert told.edits == []
+    layer.refresh()
+    assert told.authors == [("person", 1, 0)]
+    np.testing.assert_array_equal(told.mask, layer.data)
+
+
 def test_undo_and_redo_are_told_apart(told):
     layer = told.recorder.layer
     start = layer.data.copy()

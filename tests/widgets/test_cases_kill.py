@@ -21,7 +21,7 @@ from tests.widgets.case_helpers import SHAPE, labels_after, write_sagittal
 
 KILLS = 3
 LONGEST_LOSS = 2.0
-START = 120.0
+START = 300.0
 """Seconds for a window to open on a busy machine."""
 
 

@@ -84,6 +84,19 @@ def test_held_out_cases_never_reach_training(changed: int, alike: bool) -> None:
     assert ([p.loss for p in one.curve] == [p.loss for p in other.curve]) == alike
 
 
+def test_the_cases_held_out_are_typical_ones_that_show_a_class() -> None:
+    examples = squares(9)
+    examples[4] = replace(examples[4], labels=np.zeros_like(examples[4].labels))
+    pieces = run(prepare_pieces(examples, untrained().info))
+    scores = {0: 0.9, 1: 0.1, 2: 0.5, 3: 0.2, 4: 0.55, 5: 0.95, 6: 0.8, 7: 0.3, 8: 0.0}
+    held_out = split(pieces, examples, None, 0, scores).cases(pieces, held_out=True)
+    assert len(held_out) == 2
+    assert 4 not in held_out
+    assert {scores[case] for case in held_out} & {0.0, 0.95} == set()
+    single = split(pieces[:5], examples[:5], None, 0, scores).cases(pieces, held_out=True)
+    assert [scores[case] for case in single] == [0.5]
+
+
 @pytest.mark.parametrize("shape", [(40, 50), (31, 24)])
 def test_of_a_single_image_a_part_is_held_out_that_training_never_sees(
     shape: tuple[int, int],
@@ -93,7 +106,7 @@ def test_of_a_single_image_a_part_is_held_out_that_training_never_sees(
     image = Volume.from_array(np.random.default_rng(0).integers(0, 255, shape), "YX")
     example = Example("one", image, mask)
     pieces = run(prepare_pieces([example], untrained().info))
-    chosen = split(pieces, [example], None, 0)
+    chosen = split(pieces, [example], None, 0, {0: 0.5})
     assert chosen.kind == "parts"
     train, held_out = (region(pieces[0], p.box) for p in (*chosen.train, *chosen.held_out))
     assert not (train & held_out).any()

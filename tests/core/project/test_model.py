@@ -119,7 +119,8 @@ class ProjectMachine(RuleBasedStateMachine):
         if entry.mask is None:
             entry.mask = Mask(new.copy(), new)
         else:
-            entry.mask.labels = np.where(entry.mask.touched, entry.mask.labels, new)
+            known = entry.mask.touched | entry.mask.vouched
+            entry.mask.labels = np.where(known, entry.mask.labels, new)
             entry.mask.prediction = new
         if entry.state == "new":
             entry.enter("predicted")

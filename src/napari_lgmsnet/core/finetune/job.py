@@ -15,7 +15,12 @@ from napari_lgmsnet.core.finetune.candidate import candidate_info, describe_metr
 from napari_lgmsnet.core.finetune.compare import Mask, compare, masks_of
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
 from napari_lgmsnet.core.finetune.examples import Example
-from napari_lgmsnet.core.finetune.network import child_info, child_network, class_map, names_of
+from napari_lgmsnet.core.finetune.network import (
+    child_info,
+    child_network,
+    class_map,
+    names_of,
+)
 from napari_lgmsnet.core.finetune.pieces import prepare_pieces
 from napari_lgmsnet.core.finetune.plan import make_plan
 from napari_lgmsnet.core.finetune.references import References, as_examples, forgetting
@@ -126,11 +131,14 @@ class _Job:
         self.pieces = yield from self._shown(prepare_pieces(self.examples, self.info), "prepare")
         if not any(piece.shows_class for piece in self.pieces):
             return self._nothing("no mask shows a class: there is nothing to learn")
-        self.split = split(self.pieces, self.examples, self.settings.held_out, self.settings.seed)
         before = yield from self._before()
         tables = self._tables(before)
         if all(np.nanmin(dice_of(one), initial=1.0) >= _SAME for one in tables.values()):
             return self._nothing("the masks are the network's own answers: nothing was corrected")
+        scores = {case: mean_dice([table]) for case, table in tables.items()}
+        self.split = split(
+            self.pieces, self.examples, self.settings.held_out, self.settings.seed, scores
+        )
         references = yield from self._shown(
             as_examples(self.references, self.model, self.settings.device), "prepare"
         )

@@ -54,11 +54,12 @@ def make_plan(
     strength: Variation = "light" if gently else "strong"
     if settings.augmentation != "auto":
         strength = settings.augmentation
-    guard: Guard = "average" if gently else "replay" if references > 1 else "none"
+    fallback: Guard = "average" if gently else "none"
+    guard: Guard = "replay" if references > 1 else fallback
     if settings.guard != "auto":
         guard = settings.guard
     if guard == "replay" and (references < 2 or not same_classes):
-        guard = "average" if gently else "none"
+        guard = fallback
     score = f"the network scored IoU {before_iou:.2f} on these cases before training"
     if settings.adapt != "auto":
         score = "as you chose"
@@ -72,7 +73,8 @@ def make_plan(
         augmentation=strength,
         guard=guard,
         frozen_statistics=gently,
-        shares=SHARES if guard == "average" and same_classes else (1.0,),
+        # A network of another task is no nearer to what is learnt half of the way.
+        shares=SHARES if guard == "average" or (gently and guard == "replay") else (1.0,),
         coarse=COARSE if dimensions == 2 and not gently else 0.0,
         reason=reason,
     )

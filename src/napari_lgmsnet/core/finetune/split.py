@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,10 +64,12 @@ def split(
     examples: Sequence[Example],
     wanted: Sequence[str] | None,
     seed: int,
+    scores: Mapping[int, float],
 ) -> Split:
     """Choose what is held out.
 
-    From four cases on about a quarter of them, cases that show a class first; below, a quarter
+    From four cases on about a quarter of them, on which the network is about as good as on all:
+    one that it can do already, or not at all, would tell nothing. Below, a quarter
     of each case: slices at one end where there are several, otherwise a part of the image that
     holds about a quarter of what is labelled as foreground.
 
@@ -78,6 +80,9 @@ def split(
     wanted : sequence of str, optional
         Names of cases to hold out instead.
     seed : int
+        Decides between equals.
+    scores : mapping of int to float
+        How good the network is on each case before training.
 
     Raises
     ------
@@ -93,11 +98,19 @@ def split(
         return _by_cases(pieces, examples, cases, {names[name] for name in wanted})
     if len(cases) >= FEWEST:
         count = max(1, round(_SHARE * len(cases)))
-        order = [int(n) for n in np.random.default_rng(seed).permutation(cases)]
-        shown = {piece.case for piece in pieces if piece.shows_class}
-        order.sort(key=lambda case: case not in shown)
-        return _by_cases(pieces, examples, cases, set(order[:count]))
+        return _by_cases(pieces, examples, cases, _typical(pieces, cases, count, seed, scores))
     return _within_cases(pieces, examples, cases)
+
+
+def _typical(
+    pieces: Sequence[Piece], cases: list[int], count: int, seed: int, scores: Mapping[int, float]
+) -> set[int]:
+    """Return cases evenly spread over the order of scores, from the middle outwards."""
+    shown = sorted({piece.case for piece in pieces if piece.shows_class})
+    usable = shown if len(shown) > count else cases
+    order = [usable[int(n)] for n in np.random.default_rng(seed).permutation(len(usable))]
+    order.sort(key=lambda case: scores[case])
+    return {order[int((place + 0.5) / count * len(order))] for place in range(count)}
 
 
 def _by_cases(

@@ -16,6 +16,7 @@ from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.inspect.attention import AttentionMap, AttentionMaps
+    from napari_lgmsnet.core.inspect.compare import Comparison
     from napari_lgmsnet.core.inspect.inspection import Inspection
     from napari_lgmsnet.core.inspect.maps import CoarseMap
     from napari_lgmsnet.core.inspect.numbers import Row
@@ -161,6 +162,22 @@ def plot(inspection: Inspection, view: View, measure: str) -> Generator[Progress
     file = BytesIO()
     figure.savefig(file, format="png", dpi=110)
     return Plotted(rows, file.getvalue())
+
+
+def compare(
+    inspection: Inspection, reference: str, view: View
+) -> Generator[Progress, None, Comparison]:
+    """Look at the same image with another checkpoint, and compare a stage."""
+    from napari_lgmsnet.core.inspect.compare import compare as work
+    from napari_lgmsnet.core.inspect.inspection import inspect
+
+    other = yield from load(reference)
+    yield from inspection.load([view.stage])
+    settings = inspection.settings
+    second = yield from inspect(other.model, inspection.volume, [view.stage], settings)
+    yield Progress(0, 0, "comparing")
+    mask = None if view.mask is None else view.mask.read()
+    return work(inspection, second, view.stage, view.reduce, channel=view.channel, mask=mask)
 
 
 def rank(inspection: Inspection, view: View) -> Generator[Progress, None, list[tuple[int, float]]]:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.inspect.maps import CoarseMap
 
 FEATURES, ATTENTION, GRAD_CAM, OCCLUSION = "features", "attention", "Grad-CAM", "occlusion"
+OTHER, DIFFERENCE = "features of the other", "difference of features"
 OPACITY = 0.5
-COLORMAPS = {FEATURES: "inferno", ATTENTION: "viridis", GRAD_CAM: "turbo"}
+COLORMAPS = {FEATURES: "inferno", OTHER: "inferno", ATTENTION: "viridis", GRAD_CAM: "turbo"}
 """Different ones, so that a person sees at once what lies there."""
 AROUND_ZERO = Colormap(
     [[0.23, 0.30, 0.75, 1.0], [0.87, 0.87, 0.87, 1.0], [0.71, 0.02, 0.15, 1.0]],
@@ -184,7 +185,7 @@ class MapLayers:
         Parameters
         ----------
         role : str
-            Kind of map: FEATURES, ATTENTION, GRAD_CAM, OCCLUSION.
+            Kind of map, such as FEATURES.
         place : Place
         coarse : CoarseMap
         description : str

@@ -13,6 +13,7 @@ from napari_lgmsnet.adapters.layers import channel_axis_of, image_of, is_named
 from napari_lgmsnet.core.levels import choose_level
 from napari_lgmsnet.core.recipes import Recipe
 from napari_lgmsnet.widgets.combos import plain_combo, refill
+from napari_lgmsnet.widgets.region import RECTANGLE, RegionPicker
 from napari_lgmsnet.widgets.text import axis_name, level_size
 
 if TYPE_CHECKING:
@@ -108,6 +109,24 @@ class ImagePart(QObject):
         if level in (None, AUTOMATIC):
             level = _level_for(image, recipe, native=native, extent=extent)
         return replace(image, level=min(int(level), len(image.levels) - 1))
+
+    def image_for(
+        self, layer: Image, recipe: Recipe | None, region: RegionPicker, *, native: bool = False
+    ) -> LayerImage:
+        """Return a layer as :meth:`image`, at the level that suits a drawn rectangle, if any.
+
+        Raises
+        ------
+        InputError
+            If the layer cannot be used, or its level depends on a rectangle that is missing.
+        """
+        image = self.image(layer, recipe, native=native)
+        if len(image.levels) == 1 or region.scope != RECTANGLE:
+            return image
+        finest = replace(image, level=0)
+        box = region.box(finest)[finest.leading :]
+        extent = tuple(part.stop - part.start for part in box if isinstance(part, slice))
+        return self.image(layer, recipe, native=native, extent=extent)
 
     def suit(self, layer: Image | None, channels: int | None) -> None:
         """Offer what there is to choose in a layer.

@@ -25,6 +25,7 @@ from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
 from napari_lgmsnet.widgets.forms import plain_form
 from napari_lgmsnet.widgets.image_part import ImagePart
 from napari_lgmsnet.widgets.inspect_attention import AttentionSection
+from napari_lgmsnet.widgets.inspect_compare import ComparisonSection
 from napari_lgmsnet.widgets.inspect_decisions import DecisionSection
 from napari_lgmsnet.widgets.inspect_export import ExportSection
 from napari_lgmsnet.widgets.inspect_map import MapChoice
@@ -128,6 +129,7 @@ class InspectWidget(QScrollArea):
         map_form.addRow(self.numbers)
         self.attention = AttentionSection(self)
         self.decisions = DecisionSection(self)
+        self.comparison = ComparisonSection(self)
         self.export = ExportSection(self)
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -137,6 +139,7 @@ class InspectWidget(QScrollArea):
             ("Feature map", map_form),
             ("Attention of a point", self.attention.form),
             ("Which pixels decided", self.decisions.form),
+            ("Another checkpoint", self.comparison.form),
             ("Save", self.export.form),
         ):
             box = QGroupBox(title)
@@ -181,7 +184,7 @@ class InspectWidget(QScrollArea):
 
     def see(self) -> None:
         """Show the chosen map of the chosen stage."""
-        view = self._view()
+        view = self.view()
         if view is None or self.looked is None:
             return
         looked = self.looked
@@ -208,7 +211,8 @@ class InspectWidget(QScrollArea):
         """Return whether an answer about what was inspected can be shown."""
         return looked is self.looked and looked.place.image in self._viewer.layers
 
-    def _view(self) -> inspect_jobs.View | None:
+    def view(self) -> inspect_jobs.View | None:
+        """Return which map is chosen; None if nothing was inspected."""
         looked = self.looked
         if looked is None or not self.still_there(looked):
             return None
@@ -222,7 +226,7 @@ class InspectWidget(QScrollArea):
         return inspect_jobs.View(choice.stage_name, choice.reduction, choice.channel_number, mask)
 
     def _plot(self) -> None:
-        looked, view = self.looked, self._view()
+        looked, view = self.looked, self.view()
         if looked is None or view is None:
             return
         self.bar.begin()
@@ -233,7 +237,7 @@ class InspectWidget(QScrollArea):
         )
 
     def _rank(self) -> None:
-        looked, view = self.looked, self._view()
+        looked, view = self.looked, self.view()
         if looked is None or view is None or view.mask is None:
             return
         self.queue.ask(RANK, inspect_jobs.rank(looked.inspection, view), self.choice.offer_ranking)
@@ -248,7 +252,7 @@ class InspectWidget(QScrollArea):
         self.looked = Looked(place, inspection)
         self.seen, self.rows = None, []
         self.numbers.show_picture(b"")
-        for section in (self.choice, self.attention, self.decisions):
+        for section in (self.choice, self.attention, self.decisions, self.comparison):
             section.suit(inspection)
         self.see()
 
@@ -304,8 +308,6 @@ class InspectWidget(QScrollArea):
         self._enable()
         self._read_if_unknown()
 
-    # --- what can be chosen ---------------------------------------------------------------------
-
     def _on_choice(self) -> None:
         """Bring everything in line with the chosen image and checkpoint."""
         self.maps.forget_missing()
@@ -314,7 +316,7 @@ class InspectWidget(QScrollArea):
             self.rows = []
             self.numbers.show_picture(b"")
             self.numbers.show_rows([], masked=False)
-            for section in (self.choice, self.attention, self.decisions):
+            for section in (self.choice, self.attention, self.decisions, self.comparison):
                 section.suit(None)
         if self.images.layer() is None:
             self.image_line.setText(NO_IMAGE)
@@ -367,13 +369,7 @@ class InspectWidget(QScrollArea):
         """
         info = self.checkpoint.info
         recipe = None if info is None else info.recipe
-        part = self.part.image(layer, recipe)
-        if len(part.levels) > 1 and self.region.scope == RECTANGLE:
-            finest = replace(part, level=0)
-            box = self.region.box(finest)[finest.leading :]
-            extent = tuple(cut.stop - cut.start for cut in box if isinstance(cut, slice))
-            part = self.part.image(layer, recipe, extent=extent)
-        return part
+        return self.part.image_for(layer, recipe, self.region)
 
     def _draw(self) -> None:
         layer = self.images.layer()

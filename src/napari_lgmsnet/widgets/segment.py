@@ -243,13 +243,7 @@ class SegmentWidget(QWidget):
         """
         recipe = self.options.recipe_for(self.checkpoint.info)
         native = self.options.full_size
-        image = self.part.image(layer, recipe, native=native)
-        if len(image.levels) > 1 and self.options.region.scope == RECTANGLE:
-            finest = replace(image, level=0)
-            box = self.options.region.box(finest)[finest.leading :]
-            extent = tuple(part.stop - part.start for part in box if isinstance(part, slice))
-            image = self.part.image(layer, recipe, native=native, extent=extent)
-        return image
+        return self.part.image_for(layer, recipe, self.options.region, native=native)
 
     def _enable(self) -> None:
         ready = self.images.layer() is not None and bool(self.checkpoint.reference)

@@ -17,8 +17,6 @@ USELESS = 0.2
 SHARES = (1.0, 0.7, 0.5, 0.3)
 """Of the new weights; the rest is the parent's."""
 
-COARSE = 0.6
-
 _RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 1e-3}
 _BATCH = {2: 4, 3: 2}
 
@@ -75,6 +73,5 @@ def make_plan(
         frozen_statistics=gently,
         # A network of another task is no nearer to what is learnt half of the way.
         shares=SHARES if guard == "average" or (gently and guard == "replay") else (1.0,),
-        coarse=COARSE if dimensions == 2 and not gently else 0.0,
         reason=reason,
     )

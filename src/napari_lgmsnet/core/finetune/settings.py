@@ -104,8 +104,6 @@ class Plan:
         Whether norms go on using the parent's statistics.
     shares : tuple of float
         Which shares of the new weights are tried on held-out cases.
-    coarse : float
-        During this share of the budget images are trained on at two thirds of their size.
     reason : str
         Why, in a person's words.
     """
@@ -118,5 +116,4 @@ class Plan:
     guard: Guard
     frozen_statistics: bool
     shares: tuple[float, ...]
-    coarse: float
     reason: str

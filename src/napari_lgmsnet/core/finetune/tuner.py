@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_lgmsnet.core.device import autocast
 from napari_lgmsnet.core.errors import TrainingError
@@ -31,7 +30,6 @@ _CLEARLY = 0.003
 _GIVEN_UP = 0.2
 """Of the gain, for a smaller share of new weights: they forget less, and so few cases are noisy."""
 _ANCHOR = 10.0
-_COARSE = 2 / 3
 
 Score = Callable[[LGMSNet], Generator[TuneProgress, None, float]]
 """Returns mean Dice on held-out parts."""
@@ -184,8 +182,6 @@ class Tuner:
     def _train_step(self) -> float:
         set_training(self.network, self.plan.train, self.plan.frozen_statistics)
         images, targets = self.sampler.batch(self.step)
-        if self.fraction < self.plan.coarse:
-            images, targets = coarser(images, targets)
         images, targets = images.to(self.device), targets.to(self.device)
         if images.ndim == 4:
             images = images.to(memory_format=torch.channels_last)
@@ -274,15 +270,6 @@ class Tuner:
         self.curve = [CurvePoint(*row) for row in state["curve"]]
         dice, share, step = state["best"]
         self.best = Best(state["weights"], dice, share, step)
-
-
-def coarser(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a batch of images at about two thirds of their size, which is learnt from faster."""
-    size = [max(32, round(n * _COARSE / 32) * 32) for n in images.shape[2:]]
-    if size == list(images.shape[2:]):
-        return images, targets
-    smaller = F.interpolate(images, size, mode="bilinear", antialias=True)
-    return smaller, F.interpolate(targets, size, mode="nearest")
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtWidgets import QMessageBox
 
 from napari_lgmsnet.adapters.settings import recent_checkpoints
 from napari_lgmsnet.core import checkpoints
+from napari_lgmsnet.core.progress import run
+from napari_lgmsnet.core.project import Project
 from napari_lgmsnet.widgets.segment import SegmentWidget
 from napari_lgmsnet.widgets.tune import TuneWidget
 from napari_lgmsnet.widgets.tune_source import SCRIBBLES
@@ -57,8 +60,7 @@ def test_learn_accept_and_go_back(open_tune, settle, qtbot, viewer, checkpoint_2
     segment.checkpoint.choose(checkpoint_2d)
     before = Path(checkpoint_2d).read_bytes()
     masks = {one.name: one.data.copy() for one in viewer.layers if "mask" in one.name}
-    # Random weights know nothing: they are taught with time, not by a plan for small changes.
-    widget.options.seconds.setValue(25)
+    widget.options.epochs.setValue(100)
     widget.bar.run.click()
     learning(qtbot, widget)
     assert widget.curve.losses[0][1] > 0
@@ -93,7 +95,7 @@ def test_masks_of_other_images_are_not_accepted(open_tune, settle, viewer, tmp_p
     widget = open_tune(6)
     for number, (_, mask) in enumerate(bright_squares(6, seed=9)):
         viewer.layers[f"case {number} mask"].data = mask
-    widget.options.seconds.setValue(10)
+    widget.options.epochs.setValue(30)
     widget.start()
     settle(widget)
     assert not widget.tuned.result.verdict.better, widget.tuned.result.describe()
@@ -196,3 +198,37 @@ def test_scribbles_leave_the_rest_open(open_tune, settle, viewer):
     assert widget.tuned is not None, widget.bar.line.text()
     model = widget.tuned.result.candidate
     assert model is None or len(model.info.classes) == 2
+
+
+def test_accepted_cases_of_a_project(registered, viewer, settle, qtbot, tmp_path, checkpoint_2d):
+    folder = tmp_path / "project"
+    with Project.create(folder) as project:
+        for number, (picture, mask) in enumerate(bright_squares(5)):
+            image = tmp_path / f"image-{number}.tif"
+            tifffile.imwrite(image, picture)
+            [case] = run(project.add([image])).cases
+            run(project.labels.store(case.id, labels=mask))
+            project.cases.set_state(case.id, "in correction")
+            project.cases.set_state(case.id, "accepted")
+    with Project.open(folder) as project:
+        widget = TuneWidget(viewer, tmp_path / "kept")
+        viewer.window.add_dock_widget(widget, name="Fine-tune")
+        widget.checkpoint.choose(checkpoint_2d)
+        widget.session.use_project(project)
+        assert widget.source.from_project
+        assert "5 accepted cases" in widget.source.line.text()
+        widget.options.epochs.setValue(100)
+        widget.start()
+        settle(widget)
+        assert widget.tuned is not None, widget.bar.line.text()
+        assert widget.tuned.result.verdict.better, widget.tuned.result.describe()
+        widget.verdict.accept.click()
+        settle(widget)
+        current = project.checkpoints.current()
+        assert current.sha256 == widget.tuned.checkpoint.sha256
+        assert widget.checkpoint.reference == str(project.checkpoints.path(current.sha256))
+        widget.verdict.parent_again.click()
+        assert project.checkpoints.current_sha256() == widget.tuned.loaded.model.sha256
+        assert widget.checkpoint.reference == checkpoint_2d
+        widget.session.use_project(None)
+        assert "Open a project" in widget.source.line.text()

@@ -102,10 +102,10 @@ class Predictor:
         if self.wanted is not None and self.wanted.reference != reference:
             self.wanted, self.everything = None, False
 
-    def predict_all(self, wanted: Wanted) -> None:
-        """Predict all new cases, one after the other, in the background."""
+    def go_on(self, wanted: Wanted, *, everything: bool) -> None:
+        """Predict new cases in the background: the next one, or one after the other."""
         self.use(wanted)
-        self.everything = True
+        self.everything = everything
         self.look_ahead()
 
     def hash(self, case_id: int) -> None:

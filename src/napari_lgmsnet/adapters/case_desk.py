@@ -243,18 +243,11 @@ class Desk(DeskSignals):
             self.predictor.predict(self.screen.case_id, wanted.with_loaded(self.session.loaded))
             self.screen.keep_look()
 
-    def predict_all(self, wanted: Wanted) -> None:
-        """Predict all new cases in the background."""
+    def predict_ahead(self, wanted: Wanted, *, everything: bool = False) -> None:
+        """Predict the next case ahead of time from now on, or all new ones."""
         if self.predictor is not None:
             self.reference = wanted.reference
-            self.predictor.predict_all(wanted.with_loaded(self.session.loaded))
-
-    def predict_ahead(self, wanted: Wanted) -> None:
-        """Predict the next case ahead of time with this from now on."""
-        if self.predictor is not None:
-            self.reference = wanted.reference
-            self.predictor.use(wanted.with_loaded(self.session.loaded))
-            self.predictor.look_ahead()
+            self.predictor.go_on(wanted.with_loaded(self.session.loaded), everything=everything)
 
     # --- what comes back -------------------------------------------------------------------------
 
@@ -262,6 +255,7 @@ class Desk(DeskSignals):
         from napari_lgmsnet.core.project import Autosaver
 
         self.project = project
+        self.session.use_project(project)
         if not project.read_only:
             self.saver = Autosaver(project, self._relay.saved.emit)
             self.predictor = Predictor(project, self.saver, self._upcoming)
@@ -397,6 +391,7 @@ class Desk(DeskSignals):
         self._put_away(layers=layers)
         project, self.project, self.saver, self.predictor = self.project, None, None, None
         if project is not None:
+            self.session.use_project(None)
             project.close()
             self.project_changed.emit()
             self.case_changed.emit()

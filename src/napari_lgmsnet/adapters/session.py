@@ -44,6 +44,8 @@ class Session:
         With a Labels layer and its Image layer, opened by one widget for all of them to work on.
     checkpoint_made : psygnal signal
         With a checkpoint's file, or the name of one that ships: it is to be used from now on.
+    project_changed : psygnal signal
+        Another project is open, or none.
     vouched : psygnal signal
         With a Labels layer and where in it, as a tuple of index arrays or of slices: the person
         looked at these voxels and vouches for them, background included.
@@ -52,6 +54,7 @@ class Session:
     predicted = Signal(Result)
     mask_chosen = Signal(object, object)
     checkpoint_made = Signal(str)
+    project_changed = Signal()
     vouched = Signal(object, tuple)
 
     def __init__(self, layers: LayerList) -> None:
@@ -62,6 +65,11 @@ class Session:
         self.project: Project | None = None
         self._layers = layers
         self._actions: dict[str, Callable[[], object]] = {}
+
+    def use_project(self, project: Project | None) -> None:
+        """Say which project is open now."""
+        self.project = project
+        self.project_changed.emit()
 
     def offer(self, name: str, action: Callable[[], object]) -> None:
         """Say what a key does, as long as the widget that does it is open."""

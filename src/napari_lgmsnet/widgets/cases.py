@@ -98,12 +98,9 @@ class CasesWidget(QWidget):
             self._begin()
 
     def close_project(self, *, layers: bool = True) -> bool:
-        """Save everything and close the project; if that fails, ask. Return whether it is closed.
+        """Save everything and close the project, and the case's layers if that is wanted.
 
-        Parameters
-        ----------
-        layers : bool
-            Whether the case's layers are removed from the viewer.
+        If it fails, ask. Return whether the project is closed.
         """
         while True:
             try:
@@ -176,7 +173,7 @@ class CasesWidget(QWidget):
     def predict_all(self) -> None:
         """Segment all new cases in the background."""
         if self.checkpoint.reference:
-            self.desk.predict_all(self._wanted())
+            self.desk.predict_ahead(self._wanted(), everything=True)
             self._begin()
 
     def export(self) -> None:
@@ -217,8 +214,9 @@ class CasesWidget(QWidget):
         work.setContentsMargins(0, 0, 0, 0)
         work.addLayout(head)
         for part in (self.no_cases, self.filter, self.table, self.bar, self.save_line):
-            work.addWidget(part, 1 if part is self.table else 0)
+            work.addWidget(part, 100 if part is self.table else 0)
         work.addWidget(self.checkpoint)
+        work.addStretch(1)
         layout = QVBoxLayout(self)
         layout.addWidget(self.notice)
         layout.addWidget(self.start)
@@ -279,8 +277,8 @@ class CasesWidget(QWidget):
         why = why_not_predict(case, self.checkpoint.reference, writable=writable)
         self.progress.run.setEnabled(not why)
         self.progress.run.setToolTip(why or PREDICT)
-        self._suit_progress()
         if desk.project is None:
+            self._suit_progress()
             return
         counts, cases = desk.project.cases.count(), desk.cases()
         predicting = None if desk.predictor is None else desk.predictor.case_id
@@ -290,10 +288,10 @@ class CasesWidget(QWidget):
         self.table.show_cases(cases, current, predicting, read_only=not writable)
         some = any(counts.values())
         self.no_cases.setVisible(not some)
-        for part in (self.filter, self.table, self.bar, self.checkpoint):
+        for part in (self.filter, self.table, self.bar, self.save_line, self.checkpoint):
             part.setVisible(some)
-        for button in (self.no_cases.images, self.no_cases.folder):
-            button.setEnabled(writable)
+        self._suit_progress()
+        self.no_cases.setEnabled(writable)
         self.menu.suit(writable=writable)
         self.bar.suit(case, writable=writable, listed=len(cases))
 
@@ -358,8 +356,7 @@ class CasesWidget(QWidget):
                 remember_checkpoint(reference)
             model = result.loaded.model
             self.checkpoint.learn(reference, model.info, model.describe())
-        text, detail = result_words(result)
-        self.progress.tell(text, detail)
+        self.progress.tell(*result_words(result))
 
     def _on_missing(self, error: ImageMissing) -> None:
         self._on_idle()
@@ -372,7 +369,8 @@ class CasesWidget(QWidget):
             self._suit_progress()
 
     def _suit_progress(self) -> None:
-        self.progress.suit(project=self.desk.project is not None, busy=self.desk.busy)
+        some = self.desk.project is not None and not self.table.isHidden()
+        self.progress.suit(cases=some, busy=self.desk.busy)
 
     def _on_filter(self) -> None:
         self.desk.choice = self.filter.choice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.project import Case
@@ -49,15 +49,14 @@ class CaseBar(QWidget):
             self.reject: "Leave this case out, for instance because the image is unusable",
             self.back: "Take back that it was accepted or rejected",
         }
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        grid.addWidget(self.previous, 0, 0, 1, 3)
-        grid.addWidget(self.next, 0, 3, 1, 3)
-        grid.addWidget(self.accept, 1, 0, 1, 2)
-        grid.addWidget(self.partial, 1, 2, 1, 2)
-        grid.addWidget(self.reject, 1, 4, 1, 2)
-        grid.addWidget(self.back, 1, 0, 1, 6)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for buttons in ((self.previous, self.next), (self.accept, self.partial, self.reject)):
+            row = QHBoxLayout()
+            for button in buttons:
+                row.addWidget(button, 3 if button is self.partial else 2)
+            rows.addLayout(row)
+        rows.addWidget(self.back)
         for button, signal in (
             (self.previous, self.previous_clicked),
             (self.next, self.next_clicked),

@@ -45,6 +45,9 @@ class CaseFilter(QWidget):
         self.doubt.setPrefix("≥ ")
         self.doubt.setSpecialValueText("any")
         self.doubt.setToolTip("List only cases of which the network was at least this unsure")
+        for combo in (self.states, self.order):
+            combo.setMinimumContentsLength(5)
+        self.doubt.setMinimumWidth(70)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.states, 3)

@@ -48,8 +48,8 @@ class CaseProgress(RunBar):
         self.end()
         self.complain(error)
 
-    def suit(self, *, project: bool, busy: bool) -> None:
-        """Leave out what has no use before there is a project."""
-        self.run.setVisible(project)
+    def suit(self, *, cases: bool, busy: bool) -> None:
+        """Leave out what has no use before there are cases."""
+        self.run.setVisible(cases)
         for part in (self.cancel, self.bar):
-            part.setVisible(project or busy)
+            part.setVisible(cases or busy)

@@ -56,6 +56,10 @@ class TuneOptions:
         self.rate.setSingleStep(1e-4)
         self.rate.setSpecialValueText("by the data")
         self.rate.setToolTip("Learning rate")
+        self.epochs = QSpinBox()
+        self.epochs.setRange(0, 100_000)
+        self.epochs.setSpecialValueText("as many as there is time for")
+        self.epochs.setToolTip("Passes over the images, instead of a time")
         inner = QWidget()
         expert = plain_form()
         expert.setContentsMargins(0, 0, 0, 0)
@@ -65,6 +69,7 @@ class TuneOptions:
         expert.addRow("Variation", self.augmentation)
         expert.addRow("Memory", self.guard)
         expert.addRow("Rate", self.rate)
+        expert.addRow("Epochs", self.epochs)
         self.more = QCollapsible("For experts")
         self.more.addWidget(inner)
         form.addRow("Time", self.seconds)
@@ -74,6 +79,7 @@ class TuneOptions:
         """Return what is chosen, as :class:`FineTuneSettings` takes it."""
         return {
             "seconds": float(self.seconds.value()),
+            "epochs": self.epochs.value() or None,
             "adapt": self.adapt.currentData(),
             "train": self.train.currentData(),
             "augmentation": self.augmentation.currentData(),

@@ -72,6 +72,7 @@ class TuneSource(QObject):
         self._events = (events.inserted, events.removed, events.renamed)
         for event in self._events:
             event.connect(self.refresh)
+        session.project_changed.connect(self._on_project)
         self.refresh()
 
     @property
@@ -98,6 +99,7 @@ class TuneSource(QObject):
         """Stop following the viewer. May be called when Qt has deleted this already."""
         for event in self._events:
             event.disconnect(self.refresh)
+        self._session.project_changed.disconnect(self._on_project)
 
     def refresh(self, _event: Any = None) -> None:
         """List the masks there are; new ones are ticked if they show something."""
@@ -113,6 +115,11 @@ class TuneSource(QObject):
             ticked = Qt.CheckState.Checked if mask.data.any() else Qt.CheckState.Unchecked
             item.setCheckState(before.get(mask.unique_id, ticked))
             self.list.addItem(item)
+        self._show()
+
+    def _on_project(self) -> None:
+        if self._session.project is not None:
+            self.kind.setCurrentIndex(self.kind.findData(PROJECT))
         self._show()
 
     def _show(self) -> None:

@@ -27,6 +27,7 @@ from napari_lgmsnet.core.finetune.references import References, as_examples, for
 from napari_lgmsnet.core.finetune.result import FineTuneResult, Verdict
 from napari_lgmsnet.core.finetune.sampling import Sample, Sampler, variation
 from napari_lgmsnet.core.finetune.scoring import (
+    Overlaps,
     dice_of,
     mean_dice,
     network_answers,
@@ -165,8 +166,8 @@ class _Job:
             answers[number] = yield from self._shown(ask(piece), "prepare", step)
         return answers
 
-    def _tables(self, before: Mapping[int, Mask]) -> dict[int, np.ndarray]:
-        tables: dict[int, np.ndarray] = {}
+    def _tables(self, before: Mapping[int, Mask]) -> dict[int, Overlaps]:
+        tables: dict[int, Overlaps] = {}
         for number, piece in enumerate(self.pieces):
             one = overlaps(before[number], piece.labels, piece.known, len(self.info.classes))
             tables[piece.case] = tables.get(piece.case, 0.0) + one
@@ -220,13 +221,15 @@ class _Job:
             job = score_parts(answers, self.pieces, parts, classes)
             return mean_dice(list((yield from self._shown(job, "train")).values()))
 
-        held = {part.piece: region(self.pieces[part.piece], part.box) for part in parts}
-        tables = [
-            overlaps(before[number], self.pieces[number].labels, counts, classes)
-            for number, counts in held.items()
-        ]
+        tables: dict[int, Overlaps] = {}
+        for part in parts:
+            piece = self.pieces[part.piece]
+            counts = region(piece, part.box)
+            table = overlaps(before[part.piece], piece.labels, counts, classes)
+            tables[piece.case] = tables.get(piece.case, 0.0) + table
+        start_dice = mean_dice(list(tables.values()))
         tuner = Tuner(
-            network, start, plan, self.settings, sampler, score, mean_dice(tables), self.device,
+            network, start, plan, self.settings, sampler, score, start_dice, self.device,
             self.control,
         )  # fmt: skip
         if self.stored is not None:
@@ -318,7 +321,7 @@ class _Job:
             yield TuneProgress(here.step, here.total, here.message, phase)
 
 
-def _mean_iou(tables: Mapping[int, np.ndarray]) -> float:
+def _mean_iou(tables: Mapping[int, Overlaps]) -> float:
     """Return mean IoU over cases and classes that a mask shows."""
     found = []
     for table in tables.values():

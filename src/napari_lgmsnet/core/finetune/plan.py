@@ -17,7 +17,7 @@ USELESS = 0.2
 SHARES = (1.0, 0.7, 0.5, 0.3)
 """Of the new weights; the rest is the parent's."""
 
-_RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 1e-3}
+_RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 3e-3}
 _BATCH = {2: 4, 3: 2}
 
 

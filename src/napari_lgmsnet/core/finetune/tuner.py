@@ -101,7 +101,8 @@ class Tuner:
         device: torch.device,
         control: Control,
     ) -> None:
-        self.network, self.parent = network.to(device), parent
+        self.network = network.to(device)
+        self.parent = {key: tensor.to(device) for key, tensor in parent.items()}
         self.plan, self.settings, self.sampler = plan, settings, sampler
         self.score, self.device, self.control = score, device, control
         if network.architecture.dimensions == 2:

@@ -65,7 +65,12 @@ def predict(
     device: Device = "auto",
     threshold: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.5,
     overlap: Annotated[float | None, typer.Option(help="Of windows, 0 to below 1.")] = None,
-    flips: Annotated[bool, typer.Option("--flips", help="Average over all flips.")] = False,
+    flips: Annotated[
+        bool | None,
+        typer.Option(
+            "--flips/--no-flips", help="Average over all flips; as the recipe has it by itself."
+        ),
+    ] = None,
     native: Annotated[
         bool, typer.Option("--native", help="Images in windows at their own size.")
     ] = False,

@@ -241,3 +241,17 @@ def test_flips_are_all_combinations() -> None:
     assert len(list(windows.flips_of(3, flips=True))) == 8
     assert list(windows.flips_of(2, flips=False)) == [()]
     assert inference.is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory"))
+
+
+def test_flips_are_as_the_recipe_has_them_unless_asked_otherwise() -> None:
+    model = small_model(2)
+    image = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
+    plain, flipped = (predict(model, image, flips=one, device="cpu") for one in (False, True))
+    assert not np.allclose(plain.probabilities, flipped.probabilities)
+    recipe = model.info.recipe.model_copy(update={"flips": True})
+    asked = predict(model.with_recipe(recipe), image, device="cpu")
+    assert asked.settings.flips is True
+    assert np.allclose(asked.probabilities, flipped.probabilities)
+    refused = predict(model.with_recipe(recipe), image, flips=False, device="cpu")
+    assert np.allclose(refused.probabilities, plain.probabilities)
+    assert predict(model, image, device="cpu").settings.flips is False

@@ -400,11 +400,19 @@ def test_the_tour_of_doubt_ends_when_all_is_seen_to(predicted, settle, viewer, w
     assert "Region 1 of" in widget.doubt.line.text()
     outlined = viewer.layers["scan mask look here"].data
     assert outlined[tour.regions[0].centre] == 1
+    vouched = np.zeros(mask.data.shape, bool)
+
+    def vouch(layer, where):
+        assert layer == mask
+        vouched[where] = True
+
+    widget.bench.session.vouched.connect(vouch)
     scores = [region.score for region in tour.regions]
     assert scores == sorted(scores, reverse=True)
     for _ in range(len(tour.regions)):
         widget.doubt.done.click()
     assert "Nothing doubtful is left" in widget.doubt.line.text()
+    assert np.array_equal(vouched, tour.done)
     assert not layer.data[tour.done].any()
     widget.doubt.show.click()
     settle(widget)

@@ -52,11 +52,25 @@ class Tour:
         self.place = (self.place + by) % len(self.regions) if self.place >= 0 else 0
         return self.regions[self.place]
 
-    def tick_off(self) -> None:
-        """Mark the region that is looked at as seen to, and take it out of the tour."""
-        if 0 <= self.place < len(self.regions):
-            self.regions.pop(self.place).tick_off(self.done)
-            self.place -= 1
+    def tick_off(self) -> tuple[NDArray[np.intp], ...] | None:
+        """Mark the region that is looked at as seen to, and take it out of the tour.
+
+        Returns
+        -------
+        tuple of intp arrays, or None
+            The region's voxels in the mask's data; None if no region is looked at.
+        """
+        if not 0 <= self.place < len(self.regions):
+            return None
+        region = self.regions.pop(self.place)
+        self.place -= 1
+        region.tick_off(self.done)
+        places = np.nonzero(region.voxels)
+        inside = iter(p + part.start for p, part in zip(places, region.box, strict=True))
+        return tuple(
+            next(inside) if isinstance(part, slice) else np.full(places[0].size, part)
+            for part in self.target.box
+        )
 
 
 def show_doubt(viewer: Viewer, tour: Tour) -> Image:

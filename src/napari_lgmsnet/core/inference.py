@@ -105,6 +105,8 @@ def iterate(
     if volume.axes.startswith("T"):
         return (yield from _iterate_series(model, volume, settings))
     start = time.perf_counter()
+    if settings.flips is None:
+        settings = settings.model_copy(update={"flips": model.info.recipe.flips})
     device = choose_device(settings.device)
     chosen = choose_channels(volume, settings.channels)
     window = model.info.recipe.window
@@ -210,7 +212,7 @@ def _logits_of_one(
     array, grid = prepare(volume.loaded(), recipe, model.info.architecture.in_channels, whole=whole)
     overlap = recipe.overlap if settings.overlap is None else settings.overlap
     logits = yield from slide(
-        model.network, torch.from_numpy(array), window, overlap, device, flips=settings.flips
+        model.network, torch.from_numpy(array), window, overlap, device, flips=bool(settings.flips)
     )
     return grid.restore(logits)
 

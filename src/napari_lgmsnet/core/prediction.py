@@ -27,8 +27,9 @@ class PredictSettings(BaseModel):
         Run images in windows at their own size, even if the recipe resizes them.
     overlap : float, optional
         Share of a window that the next one covers again; the recipe's without it.
-    flips : bool
-        Average over all flips (four times the work on images, eight times on volumes).
+    flips : bool, optional
+        Average over all flips (four times the work on images, eight times on volumes); as the
+        recipe has it if it is not given.
     threshold : float
         As for :func:`~napari_lgmsnet.core.postprocess.labels_from_probabilities`.
     channels : tuple of int, optional
@@ -41,7 +42,7 @@ class PredictSettings(BaseModel):
     device: str = "auto"
     native: bool = False
     overlap: float | None = Field(default=None, ge=0.0, lt=1.0)
-    flips: bool = False
+    flips: bool | None = None
     threshold: float = Field(default=0.5, ge=0.0, le=1.0)
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
 

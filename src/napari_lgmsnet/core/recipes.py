@@ -75,6 +75,9 @@ class Recipe(BaseModel):
         Size of the windows, multiples of 32.
     overlap : float
         Share of a window that the next one covers again, 0 to below 1.
+    flips : bool
+        Whether answers are averaged over all flips unless a person says otherwise, since it was
+        measured to help this network.
     intensity : Intensity
     """
 
@@ -91,6 +94,7 @@ class Recipe(BaseModel):
     crop_foreground: bool = False
     window: tuple[int, ...]
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
+    flips: bool = False
     intensity: Intensity
 
     @model_validator(mode="after")

@@ -101,7 +101,9 @@ class DoubtSection(QObject):
         """Tick the region that is looked at off, and go to the next one."""
         if self.tour is None:
             return
-        self.tour.tick_off()
+        seen = self.tour.tick_off()
+        if seen is not None:
+            self._bench.session.vouched.emit(self.tour.target.mask, seen)
         show_doubt(self._bench.viewer, self.tour)
         self.go(1)
 

@@ -55,6 +55,8 @@ class SegmentOptions:
         form.addRow("", self.native)
         form.addRow("", self.flips)
         self.overlap.setValue(round(100 * wishes.overlap) if wishes.overlap >= 0 else _OWN)
+        self._always_flip = wishes.flips
+        self._flips_for: Recipe | None = None
         self.flips.setChecked(wishes.flips)
         self.offer_devices(("cpu",))
         if self.device.findData(wishes.device) < 0:
@@ -108,6 +110,11 @@ class SegmentOptions:
             ]
         refill(self.recipe, recipes)
         self.native.setEnabled(not volumes)
+        recipe = self.recipe_for(info)
+        if recipe is not None and recipe != self._flips_for:
+            # As the checkpoint's makers measured it; a person may choose otherwise until the next.
+            self._flips_for = recipe
+            self.flips.setChecked(self._always_flip or recipe.flips)
 
 
 def is_for_volumes(info: ModelInfo | None) -> bool:

@@ -16,7 +16,7 @@ FEWEST = 4
 """From so many cases on whole cases are held out."""
 
 _SHARE = 0.25
-_GAP = 2
+_GAP = 1
 """Voxels of the input between a part for training and a part that is held out."""
 
 

@@ -4,6 +4,9 @@ The metrics are those that benchmarks/accuracy.py measures on the very file that
 
     python tools/ship_weights.py runs/polyp-2d/best.safetensors
     python benchmarks/accuracy.py --data DATASETS --store
+
+With ``--flips`` the recipe that ships asks for the mean over flips, where that was measured to
+help.
 """
 
 from __future__ import annotations
@@ -48,4 +51,8 @@ def ship(model: Model, folder: Path = WEIGHTS) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    ship(load(parser.parse_args().checkpoint))
+    parser.add_argument("--flips", action="store_true")
+    arguments = parser.parse_args()
+    model = load(arguments.checkpoint)
+    recipe = model.info.recipe.model_copy(update={"flips": arguments.flips})
+    ship(model.with_recipe(recipe))

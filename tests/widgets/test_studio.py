@@ -1,0 +1,33 @@
+"""All tabs in one widget, in a real viewer."""
+
+import numpy as np
+
+from napari_lgmsnet.widgets.studio import StudioWidget
+
+
+def test_one_checkpoint_for_all_tabs(registered, viewer, checkpoint_2d, checkpoint_3d, qtbot):
+    viewer.add_image(np.zeros((40, 50), np.float32), name="scan")
+    studio = StudioWidget(viewer)
+    viewer.window.add_dock_widget(studio, name="All tabs")
+    titles = [studio.tabText(place) for place in range(studio.count())]
+    assert titles == ["Segment", "Inspect", "Correct", "Fine-tune"]
+    boxes = [one.checkpoint for one in (studio.segment, studio.inspect, studio.tune)]
+    for box, file in zip(boxes, (checkpoint_2d, checkpoint_3d, checkpoint_2d), strict=True):
+        box.choose(file)
+        assert {one.reference for one in boxes} == {file}
+
+
+def test_a_mask_made_in_one_tab_is_corrected_in_the_next(registered, viewer, checkpoint_2d, qtbot):
+    image = np.random.default_rng(0).normal(100, 20, (40, 50)).astype(np.float32)
+    viewer.add_image(image, name="scan", scale=(0.5, 0.5))
+    studio = StudioWidget(viewer)
+    viewer.window.add_dock_widget(studio, name="All tabs")
+    studio.segment.checkpoint.choose(checkpoint_2d)
+    studio.segment.run()
+    qtbot.waitUntil(lambda: not studio.segment.busy, timeout=60_000)
+    mask = viewer.layers["scan mask"]
+    studio.setCurrentIndex(2)
+    assert studio.correct.bench.mask == mask
+    assert studio.correct.bench.image == viewer.layers["scan"]
+    assert [pair.name for pair in studio.tune.source.pairs()] in ([], ["scan"])
+    assert studio.segment.session is studio.correct.bench.session is studio.tune.session

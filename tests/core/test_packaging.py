@@ -11,7 +11,7 @@ from napari_lgmsnet.core import resources
 from napari_lgmsnet.core.errors import LGMSNetError
 
 PROJECT = Path(__file__).resolve().parents[2]
-VIEWER = {"magicgui", "napari", "psygnal", "qtpy", "superqt"}
+VIEWER = {"magicgui", "napari", "psygnal", "pyqtgraph", "qtpy", "superqt"}
 BINDINGS = {"pyqt5", "pyqt6", "pyside2", "pyside6", "pyside6-essentials"}
 
 

@@ -163,6 +163,23 @@ def test_closing_asks_first(open_tune, qtbot, monkeypatch, settle):
     assert not answers
 
 
+def test_taken_out_of_the_window_it_stops_and_does_not_ask(
+    open_tune, qtbot, monkeypatch, settle, viewer
+):
+    widget = open_tune()
+    widget.options.seconds.setValue(600)
+    widget.start()
+    learning(qtbot, widget)
+
+    def asked(*_arguments, **_options):
+        raise AssertionError("there is nothing to choose any more")
+
+    monkeypatch.setattr(QMessageBox, "question", asked)
+    assert widget._may_close(stays=True)
+    settle(widget)
+    assert widget.tuned is None
+
+
 def test_nothing_to_learn_from_is_said(registered, viewer, tmp_path):
     widget = TuneWidget(viewer, tmp_path)
     viewer.window.add_dock_widget(widget, name="Fine-tune")

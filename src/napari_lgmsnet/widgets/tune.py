@@ -270,8 +270,14 @@ class TuneWidget(QScrollArea):
         self.stop.setEnabled(running)
 
     def _may_close(self, stays: bool) -> bool:
-        """Ask before a training is lost; return whether the window may close."""
+        """Ask before a training is lost; return whether the window may close.
+
+        Where the window stays, this widget was taken out of it: nothing is left to ask about.
+        """
         if not self._job.running:
+            return True
+        if stays:
+            self._on_cancel()
             return True
         answer = QMessageBox.question(
             self,
@@ -280,7 +286,7 @@ class TuneWidget(QScrollArea):
             QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
             QMessageBox.StandardButton.No,
         )
-        if answer != QMessageBox.StandardButton.Yes and not stays:
+        if answer != QMessageBox.StandardButton.Yes:
             return False
         self._on_cancel()
         return True

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 # Before anything loads torch: two threads are what the smallest machine has, and results must not
-# depend on how many cores the others have.
+# depend on how many cores the others have. Threads of tests side by side would wait for each other.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "2")
+    os.environ.setdefault(variable, "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 # On a Wayland desktop Qt would open the windows there instead of on the virtual X screen.
 if sys.platform == "linux":

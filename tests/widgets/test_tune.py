@@ -79,12 +79,17 @@ def test_learn_accept_and_go_back(open_tune, settle, qtbot, viewer, checkpoint_2
         assert np.allclose(layer.data_to_world((3, 5)), image.data_to_world((3, 5)))
     widget.verdict.accept.click()
     settle(widget)
-    [kept] = widget.folder.glob("*.safetensors")
+    [kept] = widget.folder.glob("checkpoints/*.safetensors")
     child, parent = checkpoints.load(str(kept)), checkpoints.load(checkpoint_2d)
     assert child.info.parent_sha256 == parent.sha256
     assert segment.checkpoint.reference == widget.checkpoint.reference == str(kept)
     assert recent_checkpoints()[0] == str(kept)
+    tree = widget.lineage.tree
+    assert [tree.topLevelItemCount(), tree.topLevelItem(0).childCount()] == [1, 1]
+    assert tree.topLevelItem(0).child(0).text(2) == "in use"
     widget.verdict.parent_again.click()
+    settle(widget)
+    assert tree.topLevelItem(0).text(2) == "in use"
     assert segment.checkpoint.reference == widget.checkpoint.reference == checkpoint_2d
     assert Path(checkpoint_2d).read_bytes() == before
     for name, mask in masks.items():
@@ -245,6 +250,7 @@ def test_accepted_cases_of_a_project(registered, viewer, settle, qtbot, tmp_path
         assert current.sha256 == widget.tuned.checkpoint.sha256
         assert widget.checkpoint.reference == str(project.checkpoints.path(current.sha256))
         widget.verdict.parent_again.click()
+        settle(widget)
         assert project.checkpoints.current_sha256() == widget.tuned.loaded.model.sha256
         assert widget.checkpoint.reference == checkpoint_2d
         widget.session.use_project(None)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_lgmsnet.adapters.jobs import Loaded, load
+from napari_lgmsnet.adapters.lineage_jobs import Action
 from napari_lgmsnet.adapters.pairs import Pair
 from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.finetune import Control, Example, FineTuneResult
     from napari_lgmsnet.core.model import Model
-    from napari_lgmsnet.core.project import Checkpoint, Project
+    from napari_lgmsnet.core.project import Checkpoint, Checkpoints, Project
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,22 +98,47 @@ def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
     return Tuned(wish, loaded, result)
 
 
-def keep(tuned: Tuned, folder: Path) -> Generator[Progress, None, str]:
-    """Write the candidate to a folder and return its file; in a project it is there already."""
-    from napari_lgmsnet.core.finetune import save_candidate
+def accept(tuned: Tuned, folder: Path) -> Action:
+    """Return the action that keeps the candidate and uses it from now on.
 
-    yield Progress(0, 0, "saving the checkpoint")
-    if tuned.wish.project is not None and tuned.checkpoint is not None:
-        tuned.wish.project.checkpoints.accept(tuned.checkpoint.sha256)
-        return str(tuned.wish.project.checkpoints.path(tuned.checkpoint.sha256))
-    folder.mkdir(parents=True, exist_ok=True)
-    assert tuned.result.candidate is not None
-    name = tuned.result.candidate.info.name
-    number = 1
-    while (path := folder / f"{name}-{number}.safetensors").exists():
-        number += 1
-    save_candidate(path, tuned.result)
-    return str(path)
+    Parameters
+    ----------
+    tuned : Tuned
+    folder : Path
+        Where a file may lie for a moment.
+    """
+
+    def act(checkpoints: Checkpoints) -> str:
+        from napari_lgmsnet.core.finetune import add_candidate
+
+        kept = tuned.checkpoint
+        if kept is None:
+            kept = add_candidate(checkpoints, tuned.loaded.model, tuned.result, folder)
+        checkpoints.accept(kept.sha256)
+        return str(checkpoints.path(kept.sha256))
+
+    return act
+
+
+def reject(tuned: Tuned) -> Action:
+    """Return the action that notes that the candidate is not wanted."""
+
+    def act(checkpoints: Checkpoints) -> None:
+        if tuned.checkpoint is not None:
+            checkpoints.reject(tuned.checkpoint.sha256)
+
+    return act
+
+
+def back(tuned: Tuned) -> Action:
+    """Return the action that uses the parent again; the candidate stays on the shelf."""
+
+    def act(checkpoints: Checkpoints) -> str:
+        if tuned.loaded.model.sha256:
+            checkpoints.rollback(tuned.loaded.model.sha256)
+        return tuned.loaded.reference
+
+    return act
 
 
 def _examples(wish: Wish) -> Generator[Progress, None, list[Example]]:

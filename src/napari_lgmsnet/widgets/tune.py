@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
-from napari_lgmsnet.adapters import tune_jobs
+from napari_lgmsnet.adapters import lineage_jobs, tune_jobs
 from napari_lgmsnet.adapters.changes import show_changes
 from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
@@ -27,6 +28,7 @@ from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
 from napari_lgmsnet.widgets.closing import Closing
 from napari_lgmsnet.widgets.forms import plain_form
+from napari_lgmsnet.widgets.lineage import LineageView
 from napari_lgmsnet.widgets.run_bar import RunBar
 from napari_lgmsnet.widgets.text import duration
 from napari_lgmsnet.widgets.tune_curve import TuneCurve
@@ -58,7 +60,7 @@ class TuneWidget(QScrollArea):
         self.folder = folder or _data_folder()
         self.tuned: tune_jobs.Tuned | None = None
         self._control: Control | None = None
-        self._job, self._keeping = Background(), Background()
+        self._job = Background()
         self.checkpoint = CheckpointBox()
         self.bar = RunBar()
         self.bar.run.setText("&Start")
@@ -69,8 +71,10 @@ class TuneWidget(QScrollArea):
         self.stop.setToolTip("End training now, and compare the best state so far")
         self.curve = TuneCurve()
         self.verdict = TuneVerdict()
+        self.lineage = LineageView()
         self._lay_out()
         self._connect()
+        self._on_project()
         wanted = preferences().checkpoint
         if wanted:
             self.checkpoint.choose(wanted)
@@ -79,11 +83,11 @@ class TuneWidget(QScrollArea):
     @property
     def busy(self) -> bool:
         """Return whether a training, or its saving, is under way."""
-        return self._job.running or self._keeping.running
+        return self._job.running or self.lineage.busy
 
     def start(self) -> None:
         """Learn from what is chosen."""
-        if self.busy or not self.checkpoint.reference:
+        if self._job.running or not self.checkpoint.reference:
             return
         project = self.session.project if self.source.from_project else None
         pairs = [] if self.source.from_project else self.source.pairs()
@@ -127,6 +131,9 @@ class TuneWidget(QScrollArea):
         layout.addLayout(row)
         layout.addWidget(self.curve)
         layout.addWidget(self.verdict)
+        self.family = QCollapsible("Checkpoints, and where they came from")
+        self.family.addWidget(self.lineage)
+        layout.addWidget(self.family)
         layout.addStretch(1)
         self.setWidget(content)
         self.setWidgetResizable(True)
@@ -148,14 +155,16 @@ class TuneWidget(QScrollArea):
         self._job.returned.connect(self._on_tuned)
         self._job.failed.connect(self._on_failed)
         self._job.stopped.connect(self._on_stopped)
-        self._keeping.returned.connect(self._on_kept)
-        self._keeping.failed.connect(self._on_failed)
+        self.lineage.used.connect(self._on_used)
+        self.lineage.failed.connect(self.bar.complain)
+        self.session.project_changed.connect(self._on_project)
         self.session.checkpoint_made.connect(self._on_checkpoint_made)
         self._closing = Closing(self, self._may_close)
         # By then the parts of this widget are gone in Qt: only what is plain Python may be used.
         leave: list[Callable[[], object]] = [
             self._job.abandon,
-            self._keeping.abandon,
+            self.lineage.leave,
+            lambda: self.session.project_changed.disconnect(self._on_project),
             self.source.leave,
             lambda: self.session.checkpoint_made.disconnect(self._on_checkpoint_made),
         ]
@@ -207,36 +216,38 @@ class TuneWidget(QScrollArea):
         info = tuned.loaded.model.info
         self.checkpoint.learn(tuned.loaded.reference, info, tuned.loaded.model.describe())
         self.verdict.show_result(tuned.result)
+        if tuned.checkpoint is not None:
+            self._on_project()
         self.bar.say("Done. What came of it stands below.")
         self._enable()
 
     def _on_accept(self) -> None:
-        if self.tuned is not None and self.tuned.result.verdict.better and not self.busy:
-            self._keeping.start(tune_jobs.keep(self.tuned, self.folder))
-
-    def _on_kept(self, file: str) -> None:
-        assert self.tuned is not None
-        remember_checkpoint(file)
-        self.session.checkpoint_made.emit(file)
-        parent = self.tuned.loaded.model.info.name
-        self.verdict.show_accepted(Path(file).stem, parent)
-        self.bar.say(f'The new checkpoint is "{file}".')
+        if self.tuned is not None and self.tuned.result.verdict.better:
+            self.lineage.do(tune_jobs.accept(self.tuned, self.folder))
 
     def _on_discard(self) -> None:
-        tuned, self.tuned = self.tuned, None
-        if tuned is not None and tuned.checkpoint is not None and tuned.wish.project is not None:
-            tuned.wish.project.checkpoints.reject(tuned.checkpoint.sha256)
+        if self.tuned is not None:
+            self.lineage.do(tune_jobs.reject(self.tuned))
+        self.tuned = None
         self.verdict.clear()
         self.bar.say("Discarded: the checkpoint is as it was.")
 
     def _on_back(self) -> None:
-        if self.tuned is None:
-            return
-        project, loaded = self.tuned.wish.project, self.tuned.loaded
-        if project is not None and loaded.model.sha256:
-            project.checkpoints.rollback(loaded.model.sha256)
-        self.session.checkpoint_made.emit(loaded.reference)
-        self.verdict.show_back(loaded.model.info.name)
+        if self.tuned is not None:
+            self.lineage.do(tune_jobs.back(self.tuned))
+
+    def _on_used(self, reference: str) -> None:
+        """Use a checkpoint everywhere: one just accepted, or one out of the tree."""
+        if Path(reference).is_file():
+            remember_checkpoint(reference)
+        self.session.checkpoint_made.emit(reference)
+        name = self.checkpoint.combo.currentText()
+        self.bar.say(f"In use from now on: {name}.")
+        if self.tuned is not None:
+            self.verdict.show_used(reference, self.tuned.loaded)
+
+    def _on_project(self) -> None:
+        self.lineage.show_shelf(lineage_jobs.Shelf(self.folder, self.session.project))
 
     def _on_show_changes(self) -> None:
         if self.tuned is not None:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from napari_lgmsnet.widgets.number_table import NumberTable
 
 if TYPE_CHECKING:
+    from napari_lgmsnet.adapters.jobs import Loaded
     from napari_lgmsnet.core.finetune import FineTuneResult
 
 BETTER, NOT_BETTER = "color: #7fd18b; font-weight: bold;", "color: #ffb347; font-weight: bold;"
@@ -77,15 +78,16 @@ class TuneVerdict(QWidget):
         self.parent_again.hide()
         self.show()
 
-    def show_accepted(self, name: str, parent: str) -> None:
-        """Show that the new checkpoint is in use, and the way back."""
-        self.line.setText(f"In use: {name}. It came from {parent}.")
+    def show_used(self, reference: str, parent: Loaded) -> None:
+        """Show that another checkpoint is in use, and the way back if it is the new one."""
         self.accept.hide()
         self.discard.hide()
-        self.parent_again.setText(f"Go back to {parent}")
-        self.parent_again.show()
-
-    def show_back(self, parent: str) -> None:
-        """Show that the old checkpoint is in use again."""
-        self.line.setText(f"In use again: {parent}. The new one is kept.")
-        self.parent_again.hide()
+        name = parent.model.info.name
+        old = reference == parent.reference
+        self.line.setText(
+            f"In use again: {name}. The new one is kept, below."
+            if old
+            else f"In use: the new one. It came from {name}, which is kept."
+        )
+        self.parent_again.setText(f"Go back to {name}")
+        self.parent_again.setVisible(not old)

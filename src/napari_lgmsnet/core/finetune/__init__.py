@@ -30,7 +30,7 @@ from napari_lgmsnet.core.finetune.examples import (
     examples_from_project,
 )
 from napari_lgmsnet.core.finetune.job import fine_tune
-from napari_lgmsnet.core.finetune.keep import fine_tune_project, save_candidate
+from napari_lgmsnet.core.finetune.keep import add_candidate, fine_tune_project, save_candidate
 from napari_lgmsnet.core.finetune.result import CaseChange, CaseScore, FineTuneResult, Verdict
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan, make_settings
 
@@ -44,6 +44,7 @@ __all__ = [
     "Plan",
     "TuneProgress",
     "Verdict",
+    "add_candidate",
     "example_from_arrays",
     "examples_from_folder",
     "examples_from_project",

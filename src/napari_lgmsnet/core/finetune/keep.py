@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Generator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_lgmsnet.core.catalogue import SUFFIX
 from napari_lgmsnet.core.checkpoints import save
 from napari_lgmsnet.core.errors import Cancelled, InputError
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
@@ -17,9 +20,7 @@ from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.types import Volume
 
 if TYPE_CHECKING:
-    from napari_lgmsnet.core.project import Checkpoint, Project
-
-CANDIDATE_FILE = "candidate.safetensors"
+    from napari_lgmsnet.core.project import Checkpoint, Checkpoints, Project
 
 
 def save_candidate(path: str | Path, result: FineTuneResult, *, overwrite: bool = False) -> str:
@@ -45,6 +46,52 @@ def save_candidate(path: str | Path, result: FineTuneResult, *, overwrite: bool 
     if result.candidate is None:
         raise InputError(f"there is no new network to save: {result.verdict.reason}")
     return save(path, result.candidate, overwrite=overwrite)
+
+
+def add_candidate(
+    checkpoints: Checkpoints,
+    parent: Model,
+    result: FineTuneResult,
+    folder: Path,
+    *,
+    name: str = "",
+    run_id: int | None = None,
+) -> Checkpoint:
+    """Put the candidate of a fine-tuning among the checkpoints of a project or library.
+
+    Parameters
+    ----------
+    checkpoints : Checkpoints
+    parent : Model
+    result : FineTuneResult
+    folder : Path
+        Where the file may lie for a moment.
+    name : str
+        What a person calls it; without it what it was trained from and when.
+    run_id : int, optional
+
+    Raises
+    ------
+    InputError
+        If nothing was trained, or nothing can be written.
+    """
+    if parent.sha256:
+        checkpoints.register(parent.sha256, parent.info.name)
+    file = folder / f"{secrets.token_hex(8)}{SUFFIX}"
+    try:
+        save_candidate(file, result)
+        return checkpoints.add(
+            file,
+            name=name or f"{parent.info.name}, {datetime.now():%d %b %H:%M}",
+            parent=parent.sha256,
+            trained_on=result.trained_on,
+            held_out=result.held_out_cases,
+            settings=result.settings.model_dump(mode="json"),
+            metrics=result.metrics,
+            run_id=run_id,
+        )
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def fine_tune_project(
@@ -108,18 +155,14 @@ def fine_tune_project(
         )
         checkpoint = None
         if result.candidate is not None:
-            save(folder / CANDIDATE_FILE, result.candidate, overwrite=True)
-            checkpoint = project.checkpoints.add(
-                folder / CANDIDATE_FILE,
+            checkpoint = add_candidate(
+                project.checkpoints,
+                model,
+                result,
+                folder,
                 name=f"{model.info.name}, run {run.id}",
-                parent=model.sha256,
-                trained_on=result.trained_on,
-                held_out=result.held_out_cases,
-                settings=settings.model_dump(mode="json"),
-                metrics=result.metrics,
                 run_id=run.id,
             )
-            (folder / CANDIDATE_FILE).unlink()
     except (GeneratorExit, Cancelled):
         project.runs.finish(run.id, "stopped", message="cancelled, nothing was kept")
         project.runs.drop(run.id)

@@ -65,6 +65,11 @@ class Sampler:
         return sum(self._counts)
 
     @property
+    def replayed(self) -> int:
+        """Return how many images at the end of a batch are replayed ones."""
+        return self._counts[1]
+
+    @property
     def steps_per_epoch(self) -> int:
         """Return how many batches show every sample once."""
         return -(-len(self._kinds[0]) // self._counts[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch import Tensor
 from napari_lgmsnet.core.device import autocast
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
-from napari_lgmsnet.core.finetune.loss import LabelledLoss
+from napari_lgmsnet.core.finetune.loss import LabelledLoss, distance_from_parent
 from napari_lgmsnet.core.finetune.network import averaged, freeze, set_training
 from napari_lgmsnet.core.finetune.sampling import Sampler
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan
@@ -30,6 +31,7 @@ _CLEARLY = 0.003
 _GIVEN_UP = 0.2
 """Of the gain, for a smaller share of new weights: they forget less, and so few cases are noisy."""
 _ANCHOR = 10.0
+_DISTILL = 2.0
 
 Score = Callable[[LGMSNet], Generator[TuneProgress, None, float]]
 """Returns mean Dice on held-out parts."""
@@ -107,6 +109,7 @@ class Tuner:
         self.score, self.device, self.control = score, device, control
         if network.architecture.dimensions == 2:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # as documented
+        self.teacher = copy.deepcopy(network).eval() if sampler.replayed else None
         freeze(network, plan.train)
         self.anchors = [
             (p, p.detach().clone()) for p in network.parameters() if p.requires_grad
@@ -192,6 +195,8 @@ class Tuner:
         with autocast(self.device):
             logits = self.network(images)
         loss: Tensor = self.loss(logits.float(), targets)
+        if self.teacher is not None:
+            loss = loss + _DISTILL * self._apart(self.teacher, images, logits.float(), targets)
         if not torch.isfinite(loss):
             raise TrainingError("the loss is not finite: lower the learning rate")
         self.optimiser.zero_grad(set_to_none=True)
@@ -203,6 +208,13 @@ class Tuner:
                 parameter.lerp_(origin, min(1.0, rate * _ANCHOR))
         self.average.update_parameters(self.network)
         return float(loss.detach())
+
+    def _apart(self, teacher: LGMSNet, images: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return how far the answers on replayed images are from the parent's."""
+        first = len(images) - self.sampler.replayed
+        with torch.no_grad(), autocast(self.device):
+            wanted = teacher(images[first:]).float()
+        return distance_from_parent(logits[first:], wanted, targets[first:] > 0)
 
     def _schedule(self) -> float:
         done = self.fraction

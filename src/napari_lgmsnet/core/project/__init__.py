@@ -21,6 +21,7 @@ from napari_lgmsnet.core.project.edits import Edit
 from napari_lgmsnet.core.project.export import Exported, export_cases
 from napari_lgmsnet.core.project.labels import LabelStore
 from napari_lgmsnet.core.project.ledger import LedgerRow, write_ledger
+from napari_lgmsnet.core.project.library import library
 from napari_lgmsnet.core.project.lineage import Checkpoints
 from napari_lgmsnet.core.project.lock import Holder
 from napari_lgmsnet.core.project.masks import CaseMask
@@ -52,6 +53,7 @@ __all__ = [
     "Source",
     "State",
     "export_cases",
+    "library",
     "verify",
     "write_ledger",
 ]

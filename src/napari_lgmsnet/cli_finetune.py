@@ -19,7 +19,7 @@ from napari_lgmsnet.core.errors import InputError
 if TYPE_CHECKING:
     from napari_lgmsnet.core.finetune import Example, FineTuneResult, FineTuneSettings
     from napari_lgmsnet.core.model import Model
-    from napari_lgmsnet.core.types import Progress
+    from napari_lgmsnet.core.types import Progress, Volume
 
 
 def finetune(
@@ -64,7 +64,10 @@ def finetune(
     ] = None,
     references: Annotated[
         Path | None,
-        typer.Option(help="Folder with images and masks to measure forgetting with."),
+        typer.Option(
+            help="Folder with images, with or without masks, of what the network can do already: "
+            "against forgetting, and to measure it."
+        ),
     ] = None,
     run: Annotated[
         Path | None,
@@ -166,12 +169,12 @@ def _in_project(
 
 def _references(
     folder: Path | None, foreground_above: int | None
-) -> Generator[Progress, None, list[Example]]:
-    from napari_lgmsnet.core.finetune import examples_from_folder
+) -> Generator[Progress, None, list[Example | Volume]]:
+    from napari_lgmsnet.core.finetune import references_from_folder
 
     if folder is None:
         return []
-    return (yield from examples_from_folder(folder, foreground_above=foreground_above))
+    return (yield from references_from_folder(folder, foreground_above=foreground_above))
 
 
 def _check_output(output: Path, suffix: str, overwrite: bool) -> None:

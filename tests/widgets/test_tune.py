@@ -204,6 +204,30 @@ def test_each_mask_is_learnt_with_its_own_image(open_tune, viewer):
         assert pair.image.levels[0] is viewer.layers[pair.name].data
 
 
+def test_earlier_images_are_kept_in_mind(open_tune, settle, tmp_path):
+    widget = open_tune(4)
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    for number, (picture, _) in enumerate(bright_squares(4, seed=5)):
+        tifffile.imwrite(earlier / f"{number}.tif", picture)
+    (earlier / "notes.txt").write_text("no image")
+    widget.options.references.choose(earlier)
+    widget.options.epochs.setValue(3)
+    widget.start()
+    settle(widget)
+    result = widget.tuned.result
+    assert result.plan.guard == "replay"
+    # Half of them are practised on, and half of them measure.
+    assert result.forgetting.cases == 2
+    assert "reference" in widget.verdict.detail.text()
+    widget.options.references.choose(tmp_path / "empty")
+    widget.start()
+    settle(widget)
+    assert "reference images" in widget.bar.line.text()
+    widget.options.references.clear.click()
+    assert widget.options.references.folder is None
+
+
 def test_scribbles_leave_the_rest_open(open_tune, settle, viewer):
     widget = open_tune(2)
     widget.source.rest.setCurrentIndex(widget.source.rest.findData(SCRIBBLES))

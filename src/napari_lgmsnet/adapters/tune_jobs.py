@@ -12,7 +12,7 @@ import numpy as np
 from napari_lgmsnet.adapters.jobs import Loaded, load
 from napari_lgmsnet.adapters.lineage_jobs import Action
 from napari_lgmsnet.adapters.pairs import Pair
-from napari_lgmsnet.core.types import Progress
+from napari_lgmsnet.core.types import Progress, Volume
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.finetune import Control, Example, FineTuneResult
@@ -36,6 +36,8 @@ class Wish:
         Ignored where there is a project.
     scribbles : int or None
         Voxels that are not painted don't count, and this label is painted background.
+    references : Path, optional
+        Folder with images of what the checkpoint can do already.
     project : Project, optional
         Learn from its accepted cases.
     """
@@ -45,6 +47,7 @@ class Wish:
     settings: Mapping[str, Any]
     pairs: Sequence[Pair] = ()
     scribbles: int | None = None
+    references: Path | None = None
     project: Project | None = None
 
 
@@ -80,21 +83,32 @@ def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
     if loaded is None or loaded.reference != wish.reference or not loaded.fresh:
         loaded = yield from load(wish.reference)
     from napari_lgmsnet.core import device
-    from napari_lgmsnet.core.finetune import fine_tune, fine_tune_project, make_settings
+    from napari_lgmsnet.core.finetune import (
+        fine_tune,
+        fine_tune_project,
+        make_settings,
+        references_from_folder,
+    )
 
     device.set_thread_budget(spare=1)
     settings = dict(wish.settings)
+    references: Sequence[Example | Volume] = ()
+    if wish.references is not None:
+        references = yield from references_from_folder(wish.references)
     if wish.project is not None:
         result, checkpoint = yield from fine_tune_project(
-            wish.project, loaded.model, make_settings(**settings), control=control
-        )
+            wish.project, loaded.model, make_settings(**settings), references=references,
+            control=control,
+        )  # fmt: skip
         return Tuned(wish, loaded, result, checkpoint)
     examples = yield from _examples(wish)
     names = _new_classes(loaded.model, wish.pairs, examples)
     if names is not None:
         settings["classes"] = names
     made = make_settings(**settings)
-    result = yield from fine_tune(loaded.model, examples, made, control=control)
+    result = yield from fine_tune(
+        loaded.model, examples, made, references=references, control=control
+    )
     return Tuned(wish, loaded, result)
 
 

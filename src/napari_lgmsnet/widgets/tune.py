@@ -106,6 +106,7 @@ class TuneWidget(QScrollArea):
             settings={**self.options.settings(), "device": preferences().device},
             pairs=pairs,
             scribbles=self.source.scribbles,
+            references=self.options.references.folder,
             project=project,
         )
         self.tuned = None

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWi
 from superqt import QCollapsible
 
 from napari_lgmsnet.widgets.combos import plain_combo
+from napari_lgmsnet.widgets.folder_choice import FolderChoice
 from napari_lgmsnet.widgets.forms import plain_form
 
 AUTO = "auto"
@@ -27,6 +28,11 @@ class TuneOptions:
         self.seconds.setValue(60)
         self.seconds.setSuffix(" s")
         self.seconds.setToolTip("Time for training; the comparison afterwards comes on top")
+        self.references = FolderChoice(
+            "Folder with earlier images…",
+            "Images of what the checkpoint can do already: it goes on practising on half of them, "
+            "the rest shows how much was forgotten. Masks are not needed",
+        )
         self.adapt = _choice(
             "Keep close to what the network knows, or learn a new task",
             ("gently", "Adapt gently"),
@@ -48,6 +54,7 @@ class TuneOptions:
             "What keeps the network from forgetting",
             ("average", "Average with the parent"),
             ("anchor", "Pull to the parent"),
+            ("replay", "Practise on earlier images"),
             ("none", "Nothing"),
         )
         self.rate = QDoubleSpinBox()
@@ -73,6 +80,7 @@ class TuneOptions:
         self.more = QCollapsible("For experts")
         self.more.addWidget(inner)
         form.addRow("Time", self.seconds)
+        form.addRow("Keep in mind", self.references)
         form.addRow(self.more)
 
     def settings(self) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from napari_lgmsnet.core.finetune.examples import (
 )
 from napari_lgmsnet.core.finetune.job import fine_tune
 from napari_lgmsnet.core.finetune.keep import add_candidate, fine_tune_project, save_candidate
+from napari_lgmsnet.core.finetune.references import references_from_folder
 from napari_lgmsnet.core.finetune.result import CaseChange, CaseScore, FineTuneResult, Verdict
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan, make_settings
 
@@ -51,5 +52,6 @@ __all__ = [
     "fine_tune",
     "fine_tune_project",
     "make_settings",
+    "references_from_folder",
     "save_candidate",
 ]

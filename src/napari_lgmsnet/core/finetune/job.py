@@ -22,7 +22,7 @@ from napari_lgmsnet.core.finetune.network import (
     names_of,
 )
 from napari_lgmsnet.core.finetune.pieces import prepare_pieces
-from napari_lgmsnet.core.finetune.plan import make_plan
+from napari_lgmsnet.core.finetune.plan import large_enough, make_plan, smaller_size, way
 from napari_lgmsnet.core.finetune.references import References, as_examples, forgetting
 from napari_lgmsnet.core.finetune.result import FineTuneResult, Verdict
 from napari_lgmsnet.core.finetune.sampling import Sample, Sampler, variation
@@ -136,6 +136,9 @@ class _Job:
         tables = self._tables(before)
         if all(np.nanmin(dice_of(one), initial=1.0) >= _SAME for one in tables.values()):
             return self._nothing("the masks are the network's own answers: nothing was corrected")
+        iou = _mean_iou(tables)
+        if self.settings.size is None and way(self.settings, iou) == "anew":
+            yield from self._shrink()
         scores = {case: mean_dice([table]) for case, table in tables.items()}
         self.split = split(
             self.pieces, self.examples, self.settings.held_out, self.settings.seed, scores
@@ -146,11 +149,11 @@ class _Job:
         samples = self._samples()
         plan = make_plan(
             self.settings,
-            _mean_iou(tables),
+            iou,
             same_classes=names_of(self.info) == names_of(self.model.info),
             references=len(references.examples),
             samples=len(samples),
-            dimensions=self.info.recipe.dimensions,
+            parent=self.model.info.recipe,
         )
         replayed = yield from self._replayed(references, plan)
         tuner = yield from self._train(plan, samples, replayed, before)
@@ -165,6 +168,16 @@ class _Job:
             step = Progress(number, len(self.pieces), f"before training: {piece.name}")
             answers[number] = yield from self._shown(ask(piece), "prepare", step)
         return answers
+
+    def _shrink(self) -> Generator[TuneProgress, None, None]:
+        """Go over to smaller inputs, unless objects would be too small in them."""
+        size = smaller_size(self.info.recipe)
+        if size is None:
+            return
+        info = child_info(self.model.info, self.settings.model_copy(update={"size": size}))
+        pieces = yield from self._shown(prepare_pieces(self.examples, info), "prepare")
+        if large_enough([int((piece.target > 1).sum()) for piece in pieces]):
+            self.info, self.pieces = info, pieces
 
     def _tables(self, before: Mapping[int, Mask]) -> dict[int, Overlaps]:
         tables: dict[int, Overlaps] = {}

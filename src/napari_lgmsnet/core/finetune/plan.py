@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from napari_lgmsnet.core.finetune.settings import (
     Adapt,
     FineTuneSettings,
@@ -10,6 +14,7 @@ from napari_lgmsnet.core.finetune.settings import (
     Variation,
     What,
 )
+from napari_lgmsnet.core.recipes import Recipe
 
 USELESS = 0.2
 """Mean IoU before training below which a network is taught anew."""
@@ -21,6 +26,37 @@ _RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 3e-3}
 _BATCH = {2: 4, 3: 2}
 
 
+_SMALLER = 2 / 3
+_SMALLEST = 64
+_FEWEST_VOXELS = 25
+
+
+def way(settings: FineTuneSettings, before_iou: float) -> Adapt:
+    """Decide between adapting gently and learning anew, if the person did not."""
+    if settings.adapt != "auto":
+        return settings.adapt
+    return "gently" if before_iou >= USELESS else "anew"
+
+
+def smaller_size(recipe: Recipe) -> tuple[int, ...] | None:
+    """Return the size at which a new task is learnt, if it is smaller than the recipe's.
+
+    A network that is taught anew has more to learn than there is time for, and sees twice as many
+    images of two thirds of the size.
+    """
+    if recipe.size is None:
+        return None
+    size = tuple(max(_SMALLEST, round(n * _SMALLER / 32) * 32) for n in recipe.size)
+    size = tuple(min(new, old) for new, old in zip(size, recipe.size, strict=True))
+    return None if size == recipe.size else size
+
+
+def large_enough(foreground: Sequence[int]) -> bool:
+    """Return whether objects can still be seen, by the voxels that they have in each input."""
+    shown = [count for count in foreground if count]
+    return bool(shown) and float(np.median(shown)) >= _FEWEST_VOXELS
+
+
 def make_plan(
     settings: FineTuneSettings,
     before_iou: float,
@@ -28,7 +64,7 @@ def make_plan(
     same_classes: bool,
     references: int,
     samples: int,
-    dimensions: int,
+    parent: Recipe,
 ) -> Plan:
     """Decide what was left to the data.
 
@@ -43,10 +79,10 @@ def make_plan(
         How many reference images there are.
     samples : int
         Images, slices or parts to train on.
-    dimensions : 2 or 3
+    parent : Recipe
+        The parent's.
     """
-    useful = before_iou >= USELESS
-    adapt: Adapt = settings.adapt if settings.adapt != "auto" else "gently" if useful else "anew"
+    adapt = way(settings, before_iou)
     gently = adapt == "gently"
     what: What = settings.train if settings.train != "auto" else "all"
     strength: Variation = "light" if gently else "strong"
@@ -67,11 +103,12 @@ def make_plan(
         adapt=adapt,
         train=what,
         learning_rate=settings.learning_rate or _RATES[adapt],
-        batch_size=settings.batch_size or min(_BATCH[dimensions], max(2, samples)),
+        batch_size=settings.batch_size or min(_BATCH[parent.dimensions], max(2, samples)),
         augmentation=strength,
         guard=guard,
         frozen_statistics=gently,
         # A network of another task is no nearer to what is learnt half of the way.
         shares=SHARES if guard == "average" or (gently and guard == "replay") else (1.0,),
+        parent_window=parent.window,
         reason=reason,
     )

@@ -37,7 +37,7 @@ class FineTuneSettings(BaseModel):
     batch_size : int, optional
     size : tuple of int, optional
         Size of the network's input, multiples of 32; the new network keeps it. Without it the
-        recipe's.
+        recipe's, and two thirds of it for a 2D network that is taught anew.
     augmentation : "auto", "none", "light" or "strong"
     guard : "auto", "average", "anchor", "replay" or "none"
         Against forgetting: average the weights with the parent's, in a share that held-out cases
@@ -104,6 +104,8 @@ class Plan:
         Whether norms go on using the parent's statistics.
     shares : tuple of float
         Which shares of the new weights are tried on held-out cases.
+    parent_window : tuple of int
+        Size of the parent's input.
     reason : str
         Why, in a person's words.
     """
@@ -116,4 +118,5 @@ class Plan:
     guard: Guard
     frozen_statistics: bool
     shares: tuple[float, ...]
+    parent_window: tuple[int, ...]
     reason: str

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_lgmsnet.core.device import autocast
 from napari_lgmsnet.core.errors import TrainingError
@@ -212,8 +213,9 @@ class Tuner:
     def _apart(self, teacher: LGMSNet, images: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
         """Return how far the answers on replayed images are from the parent's."""
         first = len(images) - self.sampler.replayed
+        own, size = self.plan.parent_window, images.shape[2:]
         with torch.no_grad(), autocast(self.device):
-            wanted = teacher(images[first:]).float()
+            wanted = resized(teacher(resized(images[first:], own)).float(), size)
         return distance_from_parent(logits[first:], wanted, targets[first:] > 0)
 
     def _schedule(self) -> float:
@@ -283,6 +285,14 @@ class Tuner:
         self.curve = [CurvePoint(*row) for row in state["curve"]]
         dice, share, step = state["best"]
         self.best = Best(state["weights"], dice, share, step)
+
+
+def resized(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return (B, C, *S) at another size, linearly; the same tensor if it has that size."""
+    if tuple(x.shape[2:]) == tuple(size):
+        return x
+    mode = "bilinear" if x.ndim == 4 else "trilinear"
+    return F.interpolate(x, size=tuple(size), mode=mode, align_corners=False)
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -76,6 +76,21 @@ def read(path: Path) -> Volume:
         raise failed(path, error) from error
 
 
+def stored_spacing(path: Path) -> dict[str, float]:
+    """Return the voxel size in mm that a file gives with a unit, by axis (Z, Y, X); else nothing.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no TIFF file, or is damaged.
+    """
+    try:
+        with opened(path) as file:
+            return {axis: step for axis, step in _spacing(file).items() if step > 0}
+    except READ_ERRORS as error:
+        raise failed(path, error) from error
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[tifffile.TiffFile]:
     """Open a file, and do not take what is left of a damaged one for all of it.

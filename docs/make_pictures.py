@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication
 from napari_lgmsnet.core.resources import resource_folder
 from napari_lgmsnet.core.samples import listed
 from napari_lgmsnet.demo import PLUGIN, show_sample
+from napari_lgmsnet.widgets.inspect_section import Scroller, Section
 from napari_lgmsnet.widgets.tune import TuneWidget
 
 IMAGES = Path(__file__).resolve().parent / "images"
@@ -35,6 +36,7 @@ def main() -> None:
     viewer.window.remove_dock_widget(_dock)
     for file, show in (
         ("inspect.png", show_inspection),
+        ("inspect-volume.png", show_inspected_volume),
         ("correct.png", show_correction),
         ("finetune.png", show_tuning),
         ("cases.png", show_cases),
@@ -51,16 +53,39 @@ def main() -> None:
 
 @contextmanager
 def show_inspection(viewer: napari.Viewer, _folder: Path) -> Iterator[Any]:
-    """Inspect a sample, and compare the map with its reference."""
+    """Inspect a sample, compare the map with its reference, and score it beside the control."""
     dock, widget = _open(viewer, "Inspect")
     _show_sample(viewer, widget, "colin27-axial")
     widget.run()
     _wait(widget)
-    widget.choice.masks.choose(viewer.layers["colin27-axial reference"])
-    _wait(widget)
-    widget.numbers.plot.click()
-    _wait(widget)
+    _show_stages(widget)
     yield dock
+
+
+@contextmanager
+def show_inspected_volume(viewer: napari.Viewer, _folder: Path) -> Iterator[Any]:
+    """Inspect a volume with a 3D checkpoint."""
+    dock, widget = _open(viewer, "Inspect")
+    _show_sample(viewer, widget, "colin27-hippocampus")
+    widget.run()
+    _wait(widget)
+    widget.choice.stage.setCurrentIndex(widget.choice.stage.findData("decoder4"))
+    _wait(widget)
+    _show_stages(widget)
+    reference = viewer.layers["colin27-hippocampus reference"]
+    reference.visible, reference.contour = True, 1
+    viewer.layers.move(viewer.layers.index(reference), len(viewer.layers))
+    viewer.dims.set_current_step(0, int(reference.data.any(axis=(1, 2)).nonzero()[0].mean()))
+    yield dock
+
+
+def _show_stages(widget: Any) -> None:
+    """Plot all stages of what was inspected."""
+    for section in widget.findChildren(Section):
+        section.button.setChecked(section.button.text() in ("Feature map", "All stages"))
+    widget.stages.plot.click()
+    _wait(widget)
+    widget.findChild(Scroller).ensureWidgetVisible(widget.stages.save_plot)
 
 
 @contextmanager

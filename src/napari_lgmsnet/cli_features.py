@@ -60,7 +60,11 @@ def features(
         bool, typer.Option("--on-mask", help="Ask about the mask, not about the prediction.")
     ] = False,
     compare: Annotated[
-        str | None, typer.Option(help="A second checkpoint: its maps, differences and numbers.")
+        str | None,
+        typer.Option(
+            help='A second checkpoint: its maps, differences and numbers; "random" for the same '
+            "network with random weights."
+        ),
     ] = None,
     figures: Annotated[str, typer.Option(help="png or svg: draw maps and numbers.")] = "",
     coarse: Annotated[
@@ -87,6 +91,7 @@ def features(
     """
     from napari_lgmsnet.core.checkpoints import load
     from napari_lgmsnet.core.inspect import export
+    from napari_lgmsnet.core.inspect.control import RANDOM, untrained
     from napari_lgmsnet.core.inspect.features import stage_names
     from napari_lgmsnet.core.inspect.headless import Wishes, inspect_file
     from napari_lgmsnet.core.inspect.stages import FIRST
@@ -114,7 +119,7 @@ def features(
         gradcam=gradcam,
         occlusion=occlusion,
         occlude=covered,
-        other=load(compare) if compare else None,
+        other=untrained(model) if compare == RANDOM else load(compare) if compare else None,
         settings=settings,
     )
     wishes.check(model)

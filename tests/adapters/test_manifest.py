@@ -64,7 +64,7 @@ def test_every_sample_is_offered(manifest):
 def test_menu_entry_opens_the_widget(manifest):
     entries = manifest.contributions.menus["napari/layers/segment"]
     commands = [entry.command for entry in entries]
-    names = ("segment", "inspect", "correct", "tune", "save_mask")
+    names = ("segment", "inspect", "correct", "tune", "save_mask", "save_settings")
     assert commands == [f"napari-lgmsnet.{name}" for name in names]
     assert set(commands[:4]) <= {widget.command for widget in manifest.contributions.widgets}
 

@@ -152,10 +152,13 @@ class Looked:
     ----------
     place : Place
     inspection : Inspection
+    reference : str
+        The checkpoint's file, or the name of one that ships.
     """
 
     place: Place
     inspection: Inspection
+    reference: str
 
 
 class MapLayers:
@@ -194,11 +197,11 @@ class MapLayers:
         self.forget_missing()
         self.last = (place, coarse)
         layer = self.of(place.image, role)
-        data, geometry = place.stretched(coarse), place.geometry(coarse.cells)
+        # Its own copy: the next map may be written into it.
+        data, geometry = place.stretched(coarse).copy(), place.geometry(coarse.cells)
         if layer is not None and bool(layer.rgb) == coarse.colours:
             layer.data = data
-            # Each setter redraws everything, too slow for a map that follows a dragged point.
-            if not np.allclose(affine_of(layer), geometry["affine"], rtol=1e-9, atol=1e-9):
+            if not _lies(layer, geometry):
                 place_layer(layer, geometry)
             if not layer.visible:
                 layer.visible = True
@@ -220,6 +223,32 @@ class MapLayers:
             if image == place.image.unique_id and other != role and one.visible:
                 one.visible = False
         return layer
+
+    def follow(self, role: str, place: Place, coarse: CoarseMap) -> bool:
+        """Put other values into a map that is on screen, for one that follows a dragged point.
+
+        Only the canvas is drawn anew; thumbnail and metadata wait for :meth:`show`. Colours are
+        left alone as long as the brightest cell keeps between half and all of their range, so
+        that maps on the way can be compared.
+
+        Returns
+        -------
+        bool
+            False if nothing was done, since the map does not lie there yet: then show it.
+        """
+        layer = self.of(place.image, role)
+        data = place.stretched(coarse)
+        if layer is None or not layer.visible or layer.rgb or layer.data.shape != data.shape:
+            return False
+        if not _lies(layer, place.geometry(coarse.cells)):
+            return False
+        self.last = (place, coarse)
+        layer.data[...] = data
+        low, high = layer.contrast_limits
+        if not low + (high - low) / 2 <= float(data.max()) <= high:
+            _stretch(layer, _limits(coarse))
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
+        return True
 
     def forget_missing(self) -> None:
         """Let go of layers that were removed."""
@@ -270,6 +299,11 @@ class MapLayers:
             layers.selection.active = selected
         self._layers[place.image.unique_id, role] = layer
         return layer
+
+
+def _lies(layer: Image, geometry: dict[str, Any]) -> bool:
+    """Return whether a layer lies where it should."""
+    return np.allclose(affine_of(layer), geometry["affine"], rtol=1e-9, atol=1e-9)
 
 
 def _stretch(layer: Image, limits: tuple[float, float]) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.core.geometry import Box
-from napari_lgmsnet.core.recipes import recipe_named
+from napari_lgmsnet.core.recipes import Recipe, recipe_named
 from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
+    from napari_lgmsnet.core.info import ModelInfo
     from napari_lgmsnet.core.model import Model
     from napari_lgmsnet.core.prediction import Prediction
 
@@ -70,6 +71,13 @@ class Request:
     recipe: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     loaded: Loaded | None = None
+
+
+def suits(recipe: Recipe, info: ModelInfo) -> bool:
+    """Return whether a checkpoint can be used with a recipe."""
+    network = info.architecture
+    same_colours = (recipe.colour == "grey") == (network.in_channels == 1)
+    return recipe.dimensions == network.dimensions and same_colours
 
 
 def load(reference: str) -> Generator[Progress, None, Loaded]:

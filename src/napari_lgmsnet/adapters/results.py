@@ -233,6 +233,7 @@ def metadata_of(result: Result, role: str) -> dict[str, Any]:
         "checkpoint": prediction.info.name,
         "sha256": prediction.sha256,
         "recipe": prediction.info.recipe.name,
+        "recipe_contents": prediction.info.recipe.model_dump(mode="json"),
         "settings": prediction.settings.model_dump(),
         "level": result.part.level,
         "device": prediction.device,

@@ -13,6 +13,7 @@ from napari_lgmsnet.adapters.inspect_layers import GRAD_CAM, OCCLUSION, Looked
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.widgets.combos import plain_combo, refill
 from napari_lgmsnet.widgets.forms import plain_form
+from napari_lgmsnet.widgets.reasons import allow
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.inspect.inspection import Inspection
@@ -36,8 +37,9 @@ class DecisionSection(QObject):
         super().__init__(owner)
         self._owner = owner
         self.answer: CoarseMap | Occlusion | None = None
-        self.classes = plain_combo("Which class is asked about")
-        self.where = plain_combo("Over which pixels the class is asked about")
+        self._blocked = False
+        self.classes = plain_combo("")
+        self.where = plain_combo("")
         refill(self.where, [("where the network finds it", FOUND), ("on the mask above", MASK)])
         self.gradcam = QPushButton("&Grad-CAM")
         self.cover = QPushButton("Cover &rectangle")
@@ -55,40 +57,48 @@ class DecisionSection(QObject):
         self.gradcam.clicked.connect(self._on_gradcam)
         self.cover.clicked.connect(self._on_cover)
         self.covers.clicked.connect(self._on_covers)
-        self.suit(None)
+        self.where.currentIndexChanged.connect(lambda _index: self.allow())
 
     def suit(self, inspection: Inspection | None) -> None:
-        """Offer the classes of a network; without one, say why nothing can be chosen."""
+        """Offer the classes of a network."""
         self.answer = None
         if inspection is not None:
             names = [one.name for one in inspection.model.info.classes]
             refill(self.classes, [(name, number) for number, name in enumerate(names) if number])
-        tooltips = {
-            self.gradcam: "Cells of the chosen stage that speak for the class",
-            self.cover: "Blur a drawn rectangle and see how the probability of the class changes",
-            self.covers: "Blur patch after patch and map how the probability changes; takes a "
-            "run of the network for each",
-        }
-        for button, tooltip in tooltips.items():
-            button.setEnabled(inspection is not None)
-            button.setToolTip(tooltip if inspection is not None else "Run first")
-        for combo in (self.classes, self.where):
-            combo.setEnabled(inspection is not None)
-        self.line.setText("" if inspection is not None else "Run first.")
+        self.line.setText("")
+        self.allow()
+
+    def allow(self) -> None:
+        """Enable what can be used, and say why the rest cannot."""
+        before = self._owner.why_not()
+        allow(self.classes, before, "Which class is asked about")
+        allow(self.where, before, "Over which pixels the class is asked about")
+        why = self._owner.why_not(mask=self.where.currentData() == MASK)
+        allow(self.gradcam, why, "Cells of the chosen stage that speak for the class")
+        allow(
+            self.cover,
+            why,
+            "Blur a drawn rectangle and see how the probability of the class changes",
+        )
+        allow(
+            self.covers,
+            why,
+            "Blur patch after patch and map how the probability changes; takes a run of the "
+            "network for each",
+        )
+        if why or self._blocked:
+            self.line.setText(f"{why}." if why else "")
+        self._blocked = bool(why)
 
     def _asked(self) -> tuple[Looked, int, inspect_jobs.MaskPart | None] | None:
         looked = self._owner.looked
         if looked is None or not self._owner.still_there(looked):
             return None
-        mask = None
-        if self.where.currentData() == MASK:
-            try:
-                mask = self._owner.mask_part()
-                if mask is None:
-                    raise InputError("no mask is chosen: choose one above, under Feature map")
-            except InputError as error:
-                self.line.setText(str(error))
-                return None
+        asks = self.where.currentData() == MASK
+        if self._owner.why_not(mask=asks):
+            self.allow()
+            return None
+        mask = self._owner.mask_part() if asks else None
         self.line.setText("")
         return looked, int(self.classes.currentData()), mask
 
@@ -113,15 +123,15 @@ class DecisionSection(QObject):
         if asked is None:
             return
         looked, class_number, mask = asked
-        shapes = _drawn(self._owner._viewer.layers)
+        shapes = _drawn(self._owner.viewer.layers)
         if shapes is None:
-            self._owner.region.start_drawing(looked.place.image)
+            self._owner.source.region.start_drawing(looked.place.image)
             self.line.setText("Drag a rectangle over the image, then choose this again.")
             return
         volumes = looked.inspection.model.info.architecture.dimensions == 3
         try:
             part = looked.place.now()
-            view = regions.view_of(part, self._owner._viewer.dims)
+            view = regions.view_of(part, self._owner.viewer.dims)
             box = regions.drawn(part, view, shapes, all_slices=volumes)
             inside = looked.place.inside(box)
         except InputError as error:

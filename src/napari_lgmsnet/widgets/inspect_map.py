@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
+from napari_lgmsnet.adapters.pairs import is_mask
 from napari_lgmsnet.widgets.combos import plain_combo, refill
 from napari_lgmsnet.widgets.layer_combo import LayerCombo
+from napari_lgmsnet.widgets.reasons import allow
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -24,7 +25,6 @@ REDUCTIONS = [
     ("Principal components as colour", "components"),
     ("One channel", CHANNEL),
 ]
-AFTER_RUN = "Run first: then this answers at once"
 
 
 class MapChoice(QWidget):
@@ -40,26 +40,27 @@ class MapChoice(QWidget):
     ----------
     changed : Qt signal
         Another map is wanted.
+    mask_changed : Qt signal
+        Another mask, or none, is chosen.
     rank_clicked : Qt signal
         Channels are to be ranked.
     """
 
     changed = Signal()
+    mask_changed = Signal()
     rank_clicked = Signal()
 
     def __init__(self, form: QFormLayout, viewer: Viewer) -> None:
         super().__init__()
-        self.stage = plain_combo(AFTER_RUN)
+        self.stage = plain_combo("")
         self.stage.addItem("after the fourth downsampling", "")
-        self.reduce = plain_combo("How the many channels of a stage become one map")
+        self.reduce = plain_combo("")
         refill(self.reduce, list(REDUCTIONS))
         self.channel = QSpinBox()
-        self.channel.setToolTip("Number of the channel, from 0")
         self.channel.setKeyboardTracking(False)
         self.best = QPushButton("Ran&k")
-        self.best.setToolTip("Order the channels by how well they separate the mask")
         self.ranked = plain_combo("Channels, the one that separates the mask best first")
-        self.masks = LayerCombo(viewer, lambda layer: isinstance(layer, Labels), none="none")
+        self.masks = LayerCombo(viewer, is_mask, none="none")
         self.masks.setToolTip("What the map is compared with: a mask made on this image")
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
@@ -76,7 +77,7 @@ class MapChoice(QWidget):
         for combo in (self.stage, self.reduce):
             combo.currentIndexChanged.connect(lambda _index: self._on_changed())
         self.channel.valueChanged.connect(lambda _value: self._on_changed())
-        self.masks.changed.connect(self._on_mask)
+        self.masks.changed.connect(lambda: self.mask_changed.emit())
         self.best.clicked.connect(lambda: self.rank_clicked.emit())
         self.ranked.currentIndexChanged.connect(lambda _index: self._on_ranked())
         self.suit(None)
@@ -101,12 +102,15 @@ class MapChoice(QWidget):
         if inspection is not None:
             stages = inspection.stages
             refill(self.stage, [(stage.title, stage.name) for stage in stages])
-        for part in (self.stage, self.reduce, self.channel):
-            part.setEnabled(inspection is not None)
-        self.stage.setToolTip(
-            AFTER_RUN if inspection is None else "Which part of the network is asked"
-        )
+        why = "Run first" if inspection is None else ""
+        allow(self.stage, why, "Which part of the network is asked")
+        allow(self.reduce, why, "How the many channels of a stage become one map")
+        allow(self.channel, why, "Number of the channel, from 0")
         self._show()
+
+    def allow_ranking(self, why_not: str) -> None:
+        """Enable what needs a mask, or say why it cannot be used."""
+        allow(self.best, why_not, "Order the channels by how well they separate the mask")
 
     def limit(self, channels: int) -> None:
         """Say how many channels the chosen stage has."""
@@ -131,10 +135,6 @@ class MapChoice(QWidget):
         if channel is not None:
             self.channel.setValue(int(channel))
 
-    def _on_mask(self) -> None:
-        self._show()
-        self.changed.emit()
-
     def _on_changed(self) -> None:
         if self.sender() is self.stage:
             self.offer_ranking([])
@@ -148,10 +148,3 @@ class MapChoice(QWidget):
             label = self._form.labelForField(field)
             if label is not None:
                 label.setVisible(shown)
-        masked = self.masks.layer() is not None
-        self.best.setEnabled(masked and self.stage.isEnabled())
-        self.best.setToolTip(
-            "Order the channels by how well they separate the mask"
-            if masked
-            else "Choose a mask first: channels are ranked by how well they separate it"
-        )

@@ -25,8 +25,10 @@ from napari_lgmsnet.widgets.layer_combo import LayerCombo
 from napari_lgmsnet.widgets.questions import Edits, ask_about_edits
 from napari_lgmsnet.widgets.region import RECTANGLE
 from napari_lgmsnet.widgets.run_bar import RunBar
+from napari_lgmsnet.widgets.run_options import is_for_volumes
 from napari_lgmsnet.widgets.save_bar import SaveBar
-from napari_lgmsnet.widgets.segment_options import SegmentOptions, is_for_volumes
+from napari_lgmsnet.widgets.segment_options import SegmentOptions
+from napari_lgmsnet.widgets.spacing_offer import SpacingOffer
 from napari_lgmsnet.widgets.text import duration, mixed_units, size_of
 from napari_lgmsnet.widgets.threshold import ThresholdSlider
 
@@ -73,6 +75,7 @@ class SegmentWidget(QWidget):
         self.images = LayerCombo(napari_viewer, _can_be_segmented)
         self.image_line = QLabel()
         self.image_line.setWordWrap(True)
+        self.spacing = SpacingOffer(napari_viewer)
         self.threshold = ThresholdSlider(self.session, self._result)
         self.bar = RunBar()
         self.save = SaveBar(napari_viewer, self._mask, self._was_edited)
@@ -130,6 +133,7 @@ class SegmentWidget(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow("&Image", self.images)
         form.addRow(self.image_line)
+        form.addRow(self.spacing)
         self.part = ImagePart(form)
         form.addRow("&Checkpoint", self.checkpoint)
         form.addRow(self.checkpoint.line)
@@ -143,6 +147,7 @@ class SegmentWidget(QWidget):
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_choice)
+        self.spacing.failed.connect(self.bar.complain)
         self.images.listed.connect(self._on_choice)
         self.checkpoint.changed.connect(self._on_choice)
         self.part.changed.connect(self._on_part)
@@ -165,6 +170,7 @@ class SegmentWidget(QWidget):
             self.threshold.job.abandon,
             self.images.leave,
             self.save.leave,
+            self.spacing.leave,
             lambda: self.session.checkpoint_made.disconnect(self._on_checkpoint_made),
         ]
         self.destroyed.connect(lambda: [step() for step in leave])
@@ -204,6 +210,7 @@ class SegmentWidget(QWidget):
         layer, info = self.images.layer(), self.checkpoint.info
         if layer is None:
             self.image_line.setText(NO_IMAGE)
+        self.spacing.suit(layer)
         # Recipes come with the checkpoint, and levels are chosen by the recipe.
         self.options.suit(info, self._axes)
         self._on_part()

@@ -122,6 +122,20 @@ def test_coarse_maps_keep_their_cells_and_their_place(scan: Path, tmp_path: Path
     assert read(out / "scan_encoder5_components.nii.gz").data.shape == (15, 34, 21, 3)
 
 
+def test_random_weights_stand_beside_a_checkpoint(pictures: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code = here(
+        "features", *pictures, "-o", out, "-c", tmp_path / "other.safetensors", "-q",
+        "--mask", tmp_path / "masks", "--compare", "random", "--figures", "svg",
+    )  # fmt: skip
+    assert code == 0
+    rows = table(out / "numbers.csv")
+    first = rows[0]["checkpoint"]
+    assert [row["checkpoint"] for row in rows] == [first, f"{first}, random weights"] * 2
+    assert rows[0]["energy"] != rows[1]["energy"]
+    assert "random weights" in (out / "shares.svg").read_text(encoding="utf-8")
+
+
 def test_several_pictures_figures_and_a_second_checkpoint(
     pictures: list[Path], tmp_path: Path
 ) -> None:

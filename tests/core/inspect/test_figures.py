@@ -15,7 +15,12 @@ from napari_lgmsnet.core.inspect.figures import map_figure, save_figure
 from napari_lgmsnet.core.inspect.maps import CoarseMap, stage_map
 from napari_lgmsnet.core.inspect.numbers import Row, number_stages
 from napari_lgmsnet.core.inspect.planes import plane_of
-from napari_lgmsnet.core.inspect.plots import share_figure, spectrum_figure, stage_figure
+from napari_lgmsnet.core.inspect.plots import (
+    share_figure,
+    spectrum_figure,
+    stage_figure,
+    tinted,
+)
 from napari_lgmsnet.core.types import Volume
 from tests.core.helpers import small_model
 from tests.core.inspect.helpers import averaging_model, look
@@ -171,14 +176,31 @@ def test_plots_follow_the_network() -> None:
 
 
 def test_the_plot_of_singular_values_says_the_rank() -> None:
-    inspection = look(small_model(2), Volume.from_array(GENERATOR.normal(size=(64, 64)), "YX"))
-    _, spectra = number_stages(inspection, None)
-    axes = spectrum_figure(spectra).axes[0]
-    values = spectra["encoder5"].values
-    positive = values[values > 0]
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), positive / positive[0])
-    words = axes.get_legend().get_texts()[0].get_text()
-    assert words == f"encoder5: effective rank {spectra['encoder5'].effective_rank:.1f} of 8"
+    volume = Volume.from_array(GENERATOR.normal(size=(64, 64)), "YX")
+    _, spectra = number_stages(look(small_model(2), volume, ["encoder5", "stem"]), None)
+    curves, ranks = spectrum_figure(spectra).axes
+    assert [line.get_label() for line in curves.lines] == ["stem", "encoder5"]
+    one = spectra["encoder5"]
+    positive = one.values[one.values > 0]
+    np.testing.assert_allclose(curves.lines[1].get_ydata(), positive / positive[0])
+    assert ranks.patches[1].get_height() == pytest.approx(one.effective_rank / 8)
+    assert ranks.texts[1].get_text() == f"{one.effective_rank:.0f}\nof 8"
+    assert [t.get_text() for t in ranks.get_xticklabels()] == ["stem", "encoder5"]
+
+
+def test_a_tinted_plot_has_letters_and_no_paper() -> None:
+    from io import BytesIO
+
+    stream = BytesIO()
+    tinted(stage_figure([row("stem", 0.2), row("encoder5", 0.4)]), "#ff0000").savefig(stream)
+    with Image.open(stream) as picture:
+        colours = np.asarray(picture.convert("RGBA"))
+    assert colours[0, 0, 3] == 0
+    assert (colours[..., 3] > 0).any()
+    inked = colours[colours[..., 3] == 255]
+    # The first line of the plot has another colour; nothing is black, as paper would have it.
+    assert (inked == [255, 0, 0, 255]).all(axis=1).any()
+    assert not (inked[:, :3] == 0).all(axis=1).any()
 
 
 def test_what_cannot_be_drawn_is_said() -> None:

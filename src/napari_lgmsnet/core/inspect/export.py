@@ -12,6 +12,7 @@ from napari_lgmsnet.core.inspect.figures import map_figure, save_figure
 from napari_lgmsnet.core.inspect.headless import Case
 from napari_lgmsnet.core.inspect.numbers import (
     Record,
+    spectrum_records,
     summarise,
     write_records,
     write_table,
@@ -126,9 +127,9 @@ def write_case(case: Case, source: Path, folder: Folder) -> list[Path]:
 def write_tables(cases: list[Case], folder: Folder) -> list[Path]:
     """Write the tables of all cases, and plots of them.
 
-    ``numbers.csv`` has a row for each map and class; ``spectra.csv`` the singular values. With
-    masks, ``channels.csv`` ranks channels; with several cases, ``summary.csv`` has means and
-    quartiles; ``occlusion.csv`` says what covering a part changed.
+    ``numbers.csv`` has a row for each map and class; ``spectra.csv`` the singular values and
+    effective ranks. With masks, ``channels.csv`` ranks channels; with several cases,
+    ``summary.csv`` has means and quartiles; ``occlusion.csv`` says what covering a part changed.
 
     Returns
     -------
@@ -140,12 +141,7 @@ def write_tables(cases: list[Case], folder: Folder) -> list[Path]:
         If a file exists, or cannot be written.
     """
     rows = [row for case in cases for row in case.rows]
-    values: list[Record] = [
-        {"case": case.name, "stage": stage, "number": i + 1, "singular value": float(value)}
-        for case in cases
-        for stage, spectrum in case.spectra.items()
-        for i, value in enumerate(spectrum.values)
-    ]
+    values = [one for case in cases for one in spectrum_records(case.name, case.spectra)]
     tables: dict[str, list[Record]] = {
         "spectra.csv": values,
         "channels.csv": [one for case in cases for one in case.ranking],

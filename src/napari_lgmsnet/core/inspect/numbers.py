@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def number_stages(
     mask: Volume | NDArray[np.integer] | None,
     reduce: str = "mean",
     channel: int | None = None,
+    spectra: Mapping[str, Spectrum] | None = None,
 ) -> tuple[list[Row], dict[str, Spectrum]]:
     """Score every loaded stage of an image.
 
@@ -102,6 +103,8 @@ def number_stages(
         As for :func:`~napari_lgmsnet.core.inspect.maps.stage_map`. Colours cannot be scored:
         for ``components`` the L2 norm is, and the row says so.
     channel : int, optional
+    spectra : mapping of str to Spectrum, optional
+        Those that an earlier call returned for this inspection: they do not depend on the mask.
 
     Returns
     -------
@@ -118,14 +121,15 @@ def number_stages(
     classes = classes_in(inspection, mask) if mask is not None else {}
     scored = "norm" if reduce == "components" else reduce
     words = f"channel {channel}" if scored == "channel" else scored
-    rows, spectra = [], {}
+    rows, known = [], dict(spectra or {})
     for stage in (name for name in IN_ORDER if inspection.has(name)):
         features, cells = inspection.features(stage), inspection.cells(stage)
-        spectra[stage] = spectrum(features)
+        if stage not in known:
+            known[stage] = spectrum(features)
         values = reduced(features, scored, channel) if classes else np.zeros(cells.shape)
         scores = {name: score(values, count(cells, inside)) for name, inside in classes.items()}
-        rows += rows_of(inspection, stage, words, scores, spectra[stage])
-    return rows, spectra
+        rows += rows_of(inspection, stage, words, scores, known[stage])
+    return rows, known
 
 
 def rows_of(
@@ -145,6 +149,22 @@ def rows_of(
             *names, stage, reduce, class_name, **asdict(one), effective_rank=rank, channels=channels
         )
         for class_name, one in of_classes.items()
+    ]
+
+
+def spectrum_records(case: str, spectra: Mapping[str, Spectrum]) -> list[Record]:
+    """Return a row for each singular value of a case, with the effective rank of its stage."""
+    return [
+        {
+            "case": case,
+            "stage": stage,
+            "channels": one.channels,
+            "effective rank": one.effective_rank,
+            "number": number,
+            "singular value": float(value),
+        }
+        for stage, one in spectra.items()
+        for number, value in enumerate(one.values, start=1)
     ]
 
 

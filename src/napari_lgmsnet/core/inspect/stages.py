@@ -66,6 +66,20 @@ def stages_of(network: nn.Module) -> tuple[Stage, ...]:
     )
 
 
+def stage_to_begin_with(network: nn.Module, wanted: str = "") -> str:
+    """Return the wanted stage if a network has it, or else the most telling one that it has.
+
+    Raises
+    ------
+    InputError
+        If it has none that is known.
+    """
+    names = [stage.name for stage in stages_of(network)]
+    if not names:
+        stage_named(network, wanted or FIRST)
+    return wanted if wanted in names else names[0]
+
+
 def stage_named(network: nn.Module, name: str) -> Stage:
     """Return one of a network's stages.
 

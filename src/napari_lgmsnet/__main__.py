@@ -2,4 +2,6 @@
 
 from napari_lgmsnet.cli import main
 
-main()
+# Workers that are started as processes of their own import this module as well.
+if __name__ == "__main__":
+    main()

@@ -45,3 +45,8 @@ def show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
             )
 
         return progress.run(job, report)
+
+
+def say(text: str) -> None:
+    """Print one line on standard error, as it is: a name may hold what looks like markup."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -61,6 +61,11 @@ def image_checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+def visible(folder: Path) -> set[str]:
+    """Names of the files in a folder, without the records of how they were made."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
 def write_nifti(path: Path) -> nib.Nifti1Image:
     """Write an oblique, anisotropic volume with distinct codes."""
     affine = np.array(
@@ -105,7 +110,7 @@ def test_nrrd_and_metaimage_in_the_same_out_on_the_same_grid(
     )
     assert result.returncode == 0, result.stderr
     probability = mask.replace("_mask", "_probability")
-    assert {path.name for path in out.iterdir()} == {mask, probability}
+    assert visible(out) == {mask, probability}
     last = (20, 33, 14)
     for written in (mask, probability):
         found = sitk.ReadImage(str(out / written))
@@ -144,7 +149,7 @@ def test_pictures_into_a_folder(tmp_path: Path, image_checkpoint: Path) -> None:
         "--probabilities", "--threshold", "0.4",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert {p.name for p in out.iterdir()} == {
+    assert visible(out) == {
         "a (1)_mask.png", "a (1)_probability.tif", "b_mask.png", "b_probability.tif",
     }  # fmt: skip
     probability = read(out / "a (1)_probability.tif")

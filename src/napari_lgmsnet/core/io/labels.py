@@ -48,7 +48,8 @@ def _smallest(data: NDArray[np.generic], name: str) -> NDArray[np.generic]:
     if data.dtype.kind not in "iuf":
         raise InputError(f'"{name}" holds {data.dtype}: labels are whole numbers')
     low, high = data.min(), data.max()
-    if not np.isfinite(low + high) or (data.dtype.kind == "f" and (data != np.floor(data)).any()):
+    finite = np.isfinite(low) and np.isfinite(high)
+    if not finite or (data.dtype.kind == "f" and (data != np.floor(data)).any()):
         raise InputError(f'"{name}" holds fractions: labels are whole numbers. Threshold it first')
     if low < 0:
         raise InputError(f'"{name}" holds negative numbers (down to {low}): labels start at 0')

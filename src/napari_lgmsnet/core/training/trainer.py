@@ -37,6 +37,7 @@ from napari_lgmsnet.core.training.optimise import (
     make_optimiser,
     make_schedule,
 )
+from napari_lgmsnet.core.training.processes import Processes, joined
 from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.core.windows import slide
 
@@ -79,6 +80,9 @@ def train(
 ) -> Generator[Progress, None, TrainingResult]:
     """Train a network and keep the weights that validate best.
 
+    Started by torchrun, several processes share each batch; see
+    :mod:`~napari_lgmsnet.core.training.processes`.
+
     Parameters
     ----------
     config : TrainingConfig
@@ -106,18 +110,32 @@ def train(
     TrainingError
         If the data cannot be used, the folder holds another run, or the loss is not finite.
     """
-    data, run = Path(data), Path(run)
+    with joined(device) as (processes, own_device):
+        return (yield from _train(config, Path(data), Path(run), own_device, parent, processes))
+
+
+def _train(
+    config: TrainingConfig,
+    data: Path,
+    run: Path,
+    device: str,
+    parent: Model | None,
+    processes: Processes,
+) -> Generator[Progress, None, TrainingResult]:
     train_files = list_cases(data, config.data, config.data.train)
     validation_files = list_cases(data, config.data, config.data.validation)
     check_disjoint(train_files, validation_files)
-    _claim(run, config)
+    if processes.first:
+        _claim(run, config)
+    processes.wait()
     info = config.model_info()
     train_cases = yield from load_cases(train_files, config.data, info)
     validation_cases = yield from load_cases(validation_files, config.data, info)
     check_classes(train_cases, info, "training")
     check_classes(validation_cases, info, "validation")
     model = new_model(info, config.seed) if parent is None else _child(info, parent)
-    state = Run(config, model, run, choose_device(device), train_cases, validation_cases)
+    cases = train_cases, validation_cases
+    state = Run(config, model, run, choose_device(device), *cases, processes)
     return (yield from state.go())
 
 
@@ -132,7 +150,9 @@ class Run:
         device: torch.device,
         train_cases: list[Case],
         validation_cases: list[Case],
+        processes: Processes | None = None,
     ) -> None:
+        self.processes = processes or Processes()
         self.config, self.folder, self.device = config, folder, device
         self.train_cases, self.validation_cases = train_cases, validation_cases
         self.model = model
@@ -146,6 +166,8 @@ class Run:
         self.loss = make_loss(config)
         self.optimiser = make_optimiser(config, self.network)
         self.steps = math.ceil(len(train_cases) / config.batch_size)
+        self.processes.check_batches(len(train_cases), self.steps)
+        self.trained = self.processes.wrap(self.network, device)
         self.schedule = make_schedule(config, self.optimiser, config.epochs * self.steps)
         self.augmentation = Augmentation(config.augmentation, config.recipe.window)
         self.epoch = 0
@@ -162,9 +184,11 @@ class Run:
             if last or (self.epoch + 1) % self.config.validate_every == 0:
                 dice, iou = yield from self._validate()
                 self._keep_if_better(dice, iou)
-            self._log(loss, dice, iou, time.perf_counter() - start)
+            if self.processes.first:
+                self._log(loss, dice, iou, time.perf_counter() - start)
             self.epoch += 1
-            self._store()
+            if self.processes.first:
+                self._store()
         return self.best
 
     def _epoch(self) -> Generator[Progress, None, float]:
@@ -177,26 +201,27 @@ class Run:
         for step, places in enumerate(np.array_split(order, self.steps)):
             message = f"epoch {self.epoch + 1} of {self.config.epochs}"
             yield Progress(self.epoch * self.steps + step, self.config.epochs * self.steps, message)
-            pairs = [self._sample(int(place)) for place in places]
+            own = self.processes.share(places)
+            pairs = [self._sample(int(place)) for place in own]
             images = torch.stack([image for image, _ in pairs]).to(self.device)
             masks = torch.stack([mask for _, mask in pairs]).to(self.device)
             if self.config.recipe.dimensions == 2:
                 images = images.to(memory_format=torch.channels_last)
             with autocast(self.device):
-                logits = self.network(images)
+                logits = self.trained(images)
             loss = self.loss(logits.float(), masks.float())
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"the loss is not finite in epoch {self.epoch + 1}: lower the learning rate"
                 )
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            (loss * self.processes.weight(len(own), len(places))).backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimiser.step()
             self.schedule.step()
             self.average.update_parameters(self.network)
-            total += float(loss.detach()) * len(places)
-        return total / len(self.train_cases)
+            total += float(loss.detach()) * len(own)
+        return self.processes.total(total) / len(self.train_cases)
 
     def _sample(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one varied training sample; seed, epoch and place determine it."""
@@ -219,13 +244,14 @@ class Run:
         recipe = self.config.recipe
         classes = len(self.model.info.classes)
         scores = []
-        for done, case in enumerate(self.validation_cases):
-            yield Progress(done, len(self.validation_cases), f"validating {case.name}")
+        cases = self.processes.mine(self.validation_cases)
+        for done, case in enumerate(cases):
+            yield Progress(done, len(cases), f"validating {case.name}")
             windows = slide(network, case.image, recipe.window, recipe.overlap, self.device)
             logits = yield from windows
             labels = labels_from_probabilities(probabilities_from_logits(logits).numpy())
             scores.append(dice_per_class(labels, case.mask[0].numpy(), classes))
-        dice = np.array(scores)
+        dice = np.array(self.processes.gathered(scores))
         return float(np.nanmean(dice)), float(np.nanmean(iou_from_dice(dice)))
 
     def _keep_if_better(self, dice: float, iou: float) -> None:
@@ -233,7 +259,8 @@ class Run:
             return
         metrics = {"validation Dice while training": dice, "validation IoU while training": iou}
         info = self.model.info.model_copy(update={"metrics": metrics})
-        save(self.folder / BEST_FILE, Model(self.averaged, info), overwrite=True)
+        if self.processes.first:
+            save(self.folder / BEST_FILE, Model(self.averaged, info), overwrite=True)
         self.best = TrainingResult(self.folder / BEST_FILE, dice, iou, self.epoch + 1)
 
     def _store(self) -> None:

@@ -1,13 +1,14 @@
 """Evaluate the weights that ship on cases without gradients, and print a table.
 
-The lists for polyps and hippocampus also chose the epoch to keep; Colin27 chose nothing.
+The lists for polyps, breast and hippocampus also chose the epoch to keep; Colin27 chose nothing.
 
     python benchmarks/accuracy.py --data DATASETS --colin COLIN27 [--only NAME] [--store]
 
-DATASETS holds the folders ``polypgen_256`` and ``hippocampus``; COLIN27 is a folder with every
-axial slice of Colin27, made by ``tools/make_brain_dataset.py test``. Every score is what
-``napari-lgmsnet evaluate`` says: Dice or IoU of one case at its stored size, then the mean over
-cases. ``--store`` writes the figures into the checkpoints and into weights/index.json.
+DATASETS holds the folders ``polypgen_256``, ``busi_256``, ``stu_256``, ``splits`` and
+``hippocampus``; COLIN27 is a folder with every axial slice of Colin27, made by
+``tools/make_brain_dataset.py test``. Every score is what ``napari-lgmsnet evaluate`` says: Dice or
+IoU of one case at its stored size, then the mean over cases. ``--store`` writes the figures into
+the checkpoints and into weights/index.json.
 """
 
 from __future__ import annotations
@@ -38,6 +39,22 @@ def polyps(model: Model, data: Path) -> Metrics:
         "PolypGen validation, images with a polyp": found.figure("Dice").cases,
         "PolypGen validation, empty images with a false alarm": round(alarms.mean * alarms.cases),
         "PolypGen validation, empty images": alarms.cases,
+    }
+
+
+def breast(model: Model, data: Path) -> Metrics:
+    """BUSI: the paper's first validation fold, which chose the epoch. STU chose nothing."""
+    fold = (data / "splits" / "busi" / "busi_val1.txt").read_text(encoding="utf-8").splitlines()
+    names = [name.strip() for name in fold if name.strip()]
+    own = evaluate(model, data / "busi_256", listed=names, foreground_above=127)
+    unseen = evaluate(model, data / "stu_256", foreground_above=127)
+    return {
+        "BUSI, validation of fold 1, mean IoU": own.figure("IoU").mean,
+        "BUSI, validation of fold 1, mean Dice": own.figure("Dice").mean,
+        "BUSI, validation of fold 1, images": own.figure("Dice").cases,
+        "STU, never trained on, mean IoU": unseen.figure("IoU").mean,
+        "STU, never trained on, mean Dice": unseen.figure("Dice").mean,
+        "STU, images": unseen.figure("Dice").cases,
     }
 
 
@@ -74,6 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     tasks: dict[str, tuple[Callable[[Model, Path], Metrics], Path | None]] = {
         "brain-t1-2d": (brain, options.colin),
+        "breast-ultrasound-2d": (breast, options.data),
         "hippocampus-3d": (hippocampus, options.data),
         "polyp-2d": (polyps, options.data),
     }

@@ -35,7 +35,7 @@ OUTLINES = DirectLabelColormap(
 )
 CASES = {
     "polyp": ("polypgen_256", "masks", "polyp-2d"),
-    "ultrasound": ("busi_256", "masks", "polyp-2d"),
+    "ultrasound": ("busi_256", "masks", "breast-ultrasound-2d"),
     "skin": ("isic_256", "masks", "polyp-2d"),
     "hippocampus": ("hippocampus", "labels", "hippocampus-3d"),
 }

@@ -115,7 +115,7 @@ def test_a_series_has_to_be_chosen(
     (tmp_path / "empty").mkdir()
     code, text = run("predict", tmp_path / "empty", "-o", tmp_path / "a.nii", "-c", checkpoint)
     assert code == 2
-    assert "holds no DICOM" in text
+    assert "holds no image that can be read" in text
     write_labels(tmp_path / "m.nii", Volume.from_array(PIXELS % 2, "ZYX", (1, 1, 1)))
     code, text = run("predict", tmp_path / "m.nii", "--series", 1, *arguments[2:])
     assert code == 2

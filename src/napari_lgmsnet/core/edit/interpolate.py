@@ -32,8 +32,8 @@ def interpolate(
     Between two planes the signed distance to the outline passes linearly from one to the other
     (shape-based interpolation after Raya and Udupa 1990). Where both shapes overlap more with
     their centres of mass laid on each other, these move on a straight line, so that a slanted
-    vessel survives. Planes that show the class already, and those outside the first and the last,
-    are left alone.
+    vessel survives. Half way between shapes that are far apart nothing may be left. Planes that
+    show the class already, and those outside the first and the last, are left alone.
 
     Parameters
     ----------

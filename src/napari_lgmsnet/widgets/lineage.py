@@ -182,11 +182,7 @@ class LineageView(QWidget):
         path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
         # The dialog has asked before it named a file that exists; not the one with our ending.
         asked = str(path) == file
-        self._ask_about(
-            lambda one: (
-                lambda checkpoints: _none(checkpoints.export(one.sha256, path, overwrite=asked))
-            )
-        )
+        self._ask_about(lambda one: lambda kept: kept.export(one.sha256, path, overwrite=asked))
 
     def _on_delete(self) -> None:
         if self.selected()[0].kept == "trash":

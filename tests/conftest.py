@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-# Before anything loads torch: two threads are what the smallest machine has, and results must not
-# depend on how many cores the others have. Threads of tests side by side would wait for each other.
+# Before anything loads torch: results must not depend on how many cores a machine has, and threads
+# of tests that run side by side, and of the programs that they start, would wait for each other.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+    os.environ.setdefault(variable, "1")
+
+# Every run tries the same examples; `pytest --hypothesis-profile=default` looks for new ones.
+settings.load_profile("ci")
 
 # On a Wayland desktop Qt would open the windows there instead of on the virtual X screen.
 if sys.platform == "linux":

@@ -63,7 +63,19 @@ def _processor_has_bfloat16() -> bool:
 
 
 def set_thread_budget(spare: int = 0) -> int:
-    """Give torch all cores but ``spare``, at least one, and return how many it has."""
-    threads = max(1, (os.cpu_count() or 1) - spare)
+    """Give torch the cores that this process may use but ``spare``, and return how many.
+
+    It gets at least one, and never more than ``OMP_NUM_THREADS`` says where that is set: two
+    programs with as many threads as there are cores wait for each other most of the time.
+    """
+    threads = max(1, _cores() - spare)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked):
+        threads = min(threads, int(asked))
     torch.set_num_threads(threads)
     return threads
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -121,7 +121,7 @@ class Tuner:
         self.scored = module
         self.loss = LabelledLoss(network.architecture.out_channels)
         groups = parameter_groups(network, _WEIGHT_DECAY)
-        self.optimiser = torch.optim.AdamW(groups, lr=plan.learning_rate)
+        self.optimiser = torch.optim.AdamW(groups, lr=plan.learning_rate, fused=True)
         self.step = 0
         self.seconds = 0.0
         self.checking = 0.0

@@ -36,7 +36,7 @@ def make_optimiser(config: TrainingConfig, network: nn.Module) -> torch.optim.Op
             weight_decay=config.weight_decay,
         )
     groups = parameter_groups(network, config.weight_decay)
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -1,0 +1,69 @@
+"""What the data decide: at which size a new task is learnt, and what practising on old images does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_lgmsnet.core.finetune.plan import large_enough, smaller_size
+from napari_lgmsnet.core.finetune.tuner import Tuner
+from tests.core.finetune.helpers import same, squares, tune, untrained, weights
+from tests.core.helpers import small_model, small_recipe
+
+WIDE = {"size": (96, 96), "window": (96, 96)}
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"),
+    [((96, 96), (64, 64)), ((256, 256), (160, 160)), ((64, 64), None), ((32, 96), (32, 64))],
+)
+def test_two_thirds_of_the_size(size: tuple[int, ...], smaller: tuple[int, ...] | None) -> None:
+    assert smaller_size(small_recipe(2, size=size, window=size)) == smaller
+
+
+def test_volumes_and_windows_at_native_size_stay() -> None:
+    assert smaller_size(small_recipe(3)) is None
+    assert smaller_size(small_recipe(2)) is None
+
+
+def test_objects_have_to_be_seen() -> None:
+    assert large_enough([25, 400, 0])
+    assert not large_enough([24, 3])
+    assert not large_enough([0])
+
+
+@pytest.mark.parametrize(
+    ("adapt", "asked", "size"),
+    [("anew", None, (64, 64)), ("gently", None, (96, 96)), ("anew", (96, 96), (96, 96))],
+)
+def test_a_new_task_is_learnt_smaller(
+    adapt: str, asked: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    model = small_model(2, **WIDE)
+    result = tune(model, squares(4), adapt=adapt, size=asked, epochs=1)
+    assert result.candidate is not None
+    recipe = result.candidate.info.recipe
+    assert recipe.size == recipe.window == size
+    assert model.info.recipe.size == (96, 96)
+
+
+def test_small_objects_are_learnt_at_full_size() -> None:
+    examples = []
+    for one in squares(4):
+        dot = np.zeros_like(one.labels)
+        dot[tuple(np.argwhere(one.labels)[0])] = 1
+        examples.append(replace(one, labels=dot))
+    result = tune(small_model(2, **WIDE), examples, epochs=1)
+    assert result.candidate is not None
+    assert result.candidate.info.recipe.size == (96, 96)
+
+
+def test_practising_follows_the_parents_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    def learnt() -> dict[str, np.ndarray]:
+        references = [one.image for one in squares(4, first=50)]
+        return weights(tune(untrained(), squares(4), references=references, epochs=2))
+
+    with_answers = learnt()
+    assert same(with_answers, learnt())
+    monkeypatch.setattr(Tuner, "_apart", lambda *_: 0.0)
+    assert not same(with_answers, learnt())

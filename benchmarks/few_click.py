@@ -142,9 +142,12 @@ def one_draw(
     )
     kept = result.candidate if result.verdict.better and result.candidate else parent
     unseen = examples_of(folder, rest[: options.unseen], row)
-    before, after = mean_iou(parent, unseen), mean_iou(kept, unseen)
+    before = mean_iou(parent, unseen)
+    learnt = mean_iou(result.candidate, unseen) if result.candidate else before
+    after = learnt if kept is result.candidate else before
     record: dict[str, float | str] = {
         "task": row.name, "count": count, "draw": draw, "before": before, "after": after,
+        "candidate": learnt,
         "better": float(result.verdict.better), "share": result.share, "steps": result.steps,
         "held out before": result.verdict.dice_before,
         "held out after": result.verdict.dice_after, "reason": result.verdict.reason,

@@ -29,7 +29,7 @@ def comparison(before: list[float], after: list[float]) -> Comparison:
 
 def verdict_of(before: list[float], after: list[float], **more: float | None) -> str:
     """Return "" if the gate opens, otherwise its reason."""
-    known = {"foreground_dice": 0.8, "constant_dice": 0.3, "chance": 0.01, "cases": 12}
+    known = {"foreground_dice": 0.8, "constant_dice": 0.3, "chance": 0.02, "cases": 12}
     verdict = judge(comparison(before, after), ["square"], FineTuneSettings(), **{**known, **more})  # type: ignore[arg-type] # figures by name
     return "" if verdict.better else verdict.reason
 
@@ -53,6 +53,12 @@ def test_reasons_to_refuse(
     before: list[float], after: list[float], more: dict[str, float], reason: str
 ) -> None:
     assert reason in verdict_of(before, after, **more)
+
+
+def test_a_constant_mask_says_nothing_where_masks_certainly_belong() -> None:
+    low = {"foreground_dice": 0.32, "chance": 0.005}
+    assert verdict_of([0.1, 0.1], [0.4, 0.4], **low) == ""
+    assert "one and the same mask" in verdict_of([0.1, 0.1], [0.4, 0.4], **low | {"chance": None})
 
 
 def test_no_class_may_fall() -> None:
@@ -87,11 +93,15 @@ def test_chance_is_even_where_nothing_is_known() -> None:
     assert 0.01 < float(np.mean(np.array(found) <= 0.05)) < 0.1
 
 
-def test_the_best_constant_mask() -> None:
+def test_a_constant_mask_is_chosen_without_the_held_out_cases() -> None:
     here, there = np.array([1.0, 1, 0, 0]), np.array([0.0, 0, 1, 1])
-    known = np.ones(4)
+    both, known = here + there, np.ones(4)
     assert constant_dice([(here, known)], [(here, known)]) == 1.0
-    assert constant_dice([(here, known), (there, known)], [(here, known)]) == pytest.approx(2 / 3)
+    assert constant_dice([(here, known)] * 3, [(there, known)]) == 0.0
+    # A low level fits these three best, whatever is held out.
+    train = [(here, known), (both, known), (both, known)]
+    assert constant_dice(train, [(both, known)]) == 1.0
+    assert constant_dice(train, [(here, known)]) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("by", [1, 3])

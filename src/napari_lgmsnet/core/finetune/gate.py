@@ -14,9 +14,12 @@ from napari_lgmsnet.core.finetune.scoring import dice_of, mean_dice
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings
 
 ABOVE_CONSTANT = 0.05
-"""By how much Dice must exceed that of the best mask that is the same for all images."""
+"""By how much Dice must exceed that of a mask that is the same for all images."""
 
 _CHANCE, _CHANCE_OF_FEW, _MANY = 0.05, 0.1, 6
+_BEYOND_DOUBT = 0.01
+"""Chance at which masks certainly belong to their images: a constant mask says nothing then."""
+
 _RESAMPLED = 2000
 _ENOUGH_TO_RESAMPLE = 4
 
@@ -41,7 +44,7 @@ def judge(
     foreground_dice : float
         Of the candidate, all classes taken together, mean over held-out cases.
     constant_dice : float or None
-        Of the best mask that is the same for all images; None where there is no such thing.
+        Of a mask that is the same for all images; None where there is no such thing.
     chance : float or None
         How likely exchanged masks would look as good (:mod:`evidence`); None for few cases.
     cases : int
@@ -65,7 +68,8 @@ def judge(
         return refuse("but most held-out cases became worse")
     if len(steps) >= _ENOUGH_TO_RESAMPLE and _low_end(steps) <= 0:
         return refuse("but the cases differ too much to tell that from chance")
-    if constant_dice is not None and foreground_dice < constant_dice + ABOVE_CONSTANT:
+    doubtful = chance is None or chance > _BEYOND_DOUBT
+    if constant_dice is not None and doubtful and foreground_dice < constant_dice + ABOVE_CONSTANT:
         return refuse(
             f"but one and the same mask for every image would reach {constant_dice:.3f}: the "
             "network did not learn to look at the images. Check that the masks belong to them"
@@ -82,21 +86,42 @@ def judge(
 def constant_dice(
     train: Sequence[tuple[Floats, Floats]], held_out: Sequence[tuple[Floats, Floats]]
 ) -> float:
-    """Return the mean Dice that the best constant mask reaches.
+    """Return the mean Dice of a constant mask on held-out cases.
+
+    It is where the average of the masks that are trained on exceeds a level; the level is the
+    one at which such averages of the others fit each of these masks best.
 
     Parameters
     ----------
     train, held_out : sequences of pairs of arrays (cells,)
         How much of each cell is foreground, and how much of it counts.
     """
-    weights = np.sum([known for _, known in train], axis=0)
-    total = np.sum([mask * known for mask, known in train], axis=0)
-    average = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
-    levels = np.linspace(0.0, float(average.max()), 21)[1:]
-    # Judged on the held-out cases themselves, so that it is rather too high than too low.
-    return max(
-        float(np.mean([_soft_dice(average >= level, *one) for one in held_out])) for level in levels
-    )
+    masks, known = (np.array(part) for part in zip(*train, strict=True))
+    total, weights = (masks * known).sum(axis=0), known.sum(axis=0)
+
+    def fit(share: float) -> float:
+        if len(masks) == 1:
+            return _soft_dice(_at_least(total, weights, share), masks[0], known[0])
+        return float(
+            np.mean(
+                [
+                    _soft_dice(_at_least(total - mask * own, weights - own, share), mask, own)
+                    for mask, own in zip(masks, known, strict=True)
+                ]
+            )
+        )
+
+    best = max(np.linspace(0.05, 1.0, 20), key=fit)
+    answer = _at_least(total, weights, best)
+    return float(np.mean([_soft_dice(answer, *one) for one in held_out]))
+
+
+def _at_least(total: Floats, weights: Floats, share: float) -> NDArray[np.bool_]:
+    """Return where an average is at least a share of its maximum."""
+    average = np.divide(total, weights, out=np.zeros_like(total), where=weights > 1e-9)
+    level = share * average.max()
+    cells: NDArray[np.bool_] = (average >= level) & (average > 0)
+    return cells
 
 
 def _soft_dice(answer: NDArray[np.bool_], mask: Floats, known: Floats) -> float:

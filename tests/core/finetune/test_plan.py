@@ -1,4 +1,4 @@
-"""What the data decide: at which size a new task is learnt, and what practising on old images does."""
+"""What the data decide: the size a new task is learnt at, and practising on old images."""
 
 from dataclasses import replace
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import signal
 import subprocess
 import sys
@@ -20,10 +21,11 @@ from napari_lgmsnet.core.progress import run
 from napari_lgmsnet.core.training.augment import Augmentation, paste_box
 from napari_lgmsnet.core.training.config import (
     AugmentationConfig,
+    DataConfig,
     TrainingConfig,
     read_training_config,
 )
-from napari_lgmsnet.core.training.data import read_mask
+from napari_lgmsnet.core.training.data import list_cases, read_mask
 from napari_lgmsnet.core.training.trainer import random_window, train
 
 CONFIG = """
@@ -94,6 +96,9 @@ def test_it_learns_and_the_best_weights_are_kept(tmp_path: Path) -> None:
     assert float(rows[-1]["loss"]) < 0.6 * float(rows[0]["loss"])
     assert result.dice > 0.8
     assert result.dice == pytest.approx(max(float(row["dice"]) for row in rows), rel=1e-4)
+    with Image.open(tmp_path / "run" / "curve.png") as curve:
+        assert curve.size == (700, 350)
+        assert len(curve.convert("RGB").getcolors(100_000) or []) > 20
     model = load(result.checkpoint)
     assert model.info.training["epochs"] == 12
     assert model.info.classes[1].name == "square"
@@ -180,6 +185,66 @@ def test_a_class_that_no_case_shows_is_an_error(tmp_path: Path) -> None:
         Image.fromarray(np.zeros((40, 48), np.uint8)).save(path)
     with pytest.raises(TrainingError, match='no training case shows "square"'):
         run(train(read_config(tmp_path, 1), data, tmp_path / "run"))
+
+
+def write_tables(data: Path) -> None:
+    """Write train.csv and val.csv instead of the lists, with paths of both common kinds."""
+    for name in ("train", "val"):
+        cases = (data / f"{name}.txt").read_text().splitlines()
+        rows = ["image;mask"]
+        rows += [f"images/{case}.png;{data.resolve() / 'masks' / case}.png" for case in cases]
+        (data / f"{name}.csv").write_text("\n".join(rows) + "\n")
+
+
+def tables_config(folder: Path) -> TrainingConfig:
+    config = read_config(folder, 1)
+    lists = {"train": "train.csv", "validation": "val.csv"}
+    return config.model_copy(update={"data": config.data.model_copy(update=lists)})
+
+
+def test_tables_of_paths_name_the_same_cases(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 8)
+    write_tables(data)
+    for name, table in (("train.txt", "train.csv"), ("val.txt", "val.csv")):
+        listed = list_cases(data, DataConfig(), name)
+        tabled = list_cases(data, DataConfig(), table)
+        assert [case.name for case in listed] == [case.name for case in tabled]
+        for one, other in zip(listed, tabled, strict=True):
+            assert one.image.samefile(other.image)
+            assert one.mask.samefile(other.mask)
+    run(train(tables_config(tmp_path), data, tmp_path / "run"))
+    assert len(log_of(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("image,mask\nimages/none.png,masks/none.png", 'row 1: there is no image "images/none'),
+        ("image,mask\nimages/case 1 (a).png,", "row 1 names no mask"),
+        ("picture,mask\nimages/case 1 (a).png,masks/case 1 (a).png", "picture, mask"),
+        ("image,mask\n" + 2 * "images/case 1 (a).png,masks/case 1 (a).png\n", "2 times"),
+    ],
+)
+def test_bad_tables_are_said(tmp_path: Path, rows: str, message: str) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 8)
+    write_tables(data)
+    (data / "train.csv").write_text(rows)
+    with pytest.raises(TrainingError, match=re.escape(message)):
+        run(train(tables_config(tmp_path), data, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_case_in_both_tables_is_an_error_whatever_it_is_called(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 8)
+    write_tables(data)
+    (data / "val.csv").write_text(
+        "name,image,mask\nother,images/case 5 (a).png,masks/case 5 (a).png\n"
+    )
+    with pytest.raises(TrainingError, match="both trained on and validated on"):
+        run(train(tables_config(tmp_path), data, tmp_path / "run"))
 
 
 def test_a_validation_case_among_the_training_cases_is_an_error(tmp_path: Path) -> None:

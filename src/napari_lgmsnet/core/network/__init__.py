@@ -11,15 +11,28 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.network.architecture import Architecture
     from napari_lgmsnet.core.network.layers import Fusion, GlobalMultiScale, LocalMultiScale
     from napari_lgmsnet.core.network.lgmsnet import LGMSNet
+    from napari_lgmsnet.core.network.transplants import Blocks, TinyUNet, UNet
 
-__all__ = ["Architecture", "Fusion", "GlobalMultiScale", "LGMSNet", "LocalMultiScale"]
+__all__ = [
+    "Architecture",
+    "Blocks",
+    "Fusion",
+    "GlobalMultiScale",
+    "LGMSNet",
+    "LocalMultiScale",
+    "TinyUNet",
+    "UNet",
+]
 
 _HOMES = {
     "Architecture": "architecture",
+    "Blocks": "transplants",
     "Fusion": "layers",
     "GlobalMultiScale": "layers",
     "LGMSNet": "lgmsnet",
     "LocalMultiScale": "layers",
+    "TinyUNet": "transplants",
+    "UNet": "transplants",
 }
 
 

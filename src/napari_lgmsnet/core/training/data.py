@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_lgmsnet.core.errors import LGMSNetError, TrainingError
+from napari_lgmsnet.core.errors import InputError, LGMSNetError, TrainingError
 from napari_lgmsnet.core.io import read, read_labels
 from napari_lgmsnet.core.model import ModelInfo
+from napari_lgmsnet.core.path_tables import column_of, is_table, path_in, read_path_table
 from napari_lgmsnet.core.paths import split_suffix
 from napari_lgmsnet.core.preprocess import prepare
 from napari_lgmsnet.core.training.config import DataConfig
@@ -48,7 +49,7 @@ class Case:
 
 
 def list_cases(folder: Path, config: DataConfig, names_file: str) -> list[CaseFiles]:
-    """Return the cases named in a list, every problem with them in one error.
+    """Return the cases named in a list or a table, every problem with them in one error.
 
     Raises
     ------
@@ -56,6 +57,8 @@ def list_cases(folder: Path, config: DataConfig, names_file: str) -> list[CaseFi
         If a folder or the list is missing, a name has no image or no mask or several, or the
         list is empty or names a case twice.
     """
+    if is_table(folder / names_file):
+        return cases_of_table(folder / names_file)
     images = files_by_name(folder / config.images)
     masks = files_by_name(folder / config.masks)
     list_path = folder / names_file
@@ -82,9 +85,48 @@ def list_cases(folder: Path, config: DataConfig, names_file: str) -> list[CaseFi
     return cases
 
 
+def cases_of_table(table: Path) -> list[CaseFiles]:
+    """Return the cases of a table with the columns ``image`` and ``mask`` (or ``label``).
+
+    Paths may be relative to the table's folder. A case is called what its column ``name`` says, or
+    as its image.
+
+    Raises
+    ------
+    TrainingError
+        If the table cannot be read, lacks a column, names a file that is missing, or a case twice.
+    """
+    try:
+        rows = read_path_table(table)
+        image, mask = column_of(rows, ("image",), table), column_of(rows, ("mask", "label"), table)
+    except InputError as error:
+        raise TrainingError(str(error)) from error
+    cases, problems = [], []
+    for number, row in enumerate(rows, start=1):
+        texts = {"image": row.get(image, ""), "mask": row.get(mask, "")}
+        problems += [f"row {number} names no {kind}" for kind, text in texts.items() if not text]
+        files = {kind: path_in(table, text) for kind, text in texts.items()}
+        problems += [
+            f'row {number}: there is no {kind} "{texts[kind]}"'
+            for kind, path in files.items()
+            if texts[kind] and not path.is_file()
+        ]
+        name = row.get("name") or split_suffix(Path(texts["image"]))[0]
+        cases.append(CaseFiles(name, files["image"], files["mask"]))
+    images = Counter(case.image.resolve() for case in cases)
+    problems += [
+        f'"{path.name}" stands in "{table.name}" {times} times'
+        for path, times in images.items()
+        if times > 1 and path.is_file()
+    ]
+    _raise(problems, table)
+    return cases
+
+
 def check_disjoint(train: list[CaseFiles], validation: list[CaseFiles]) -> None:
-    """Raise TrainingError if a validation case is found among the training cases."""
-    shared = {case.name for case in train} & {case.name for case in validation}
+    """Raise TrainingError if a validation case's image is found among the training cases."""
+    trained = {case.image.resolve() for case in train}
+    shared = {case.name for case in validation if case.image.resolve() in trained}
     if shared:
         raise TrainingError(
             f"{len(shared)} case(s) are both trained on and validated on "

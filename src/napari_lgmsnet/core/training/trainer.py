@@ -24,6 +24,7 @@ from napari_lgmsnet.core.network import LGMSNet
 from napari_lgmsnet.core.postprocess import labels_from_probabilities, probabilities_from_logits
 from napari_lgmsnet.core.training.augment import Augmentation, paste_box
 from napari_lgmsnet.core.training.config import TrainingConfig
+from napari_lgmsnet.core.training.curve import draw_curve
 from napari_lgmsnet.core.training.data import (
     Case,
     check_classes,
@@ -42,9 +43,10 @@ from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.core.windows import slide
 
 LOG_FIELDS = ("epoch", "loss", "learning_rate", "dice", "iou", "seconds")
-STATE_FILE, LOG_FILE, BEST_FILE, CONFIG_FILE = (
+STATE_FILE, LOG_FILE, CURVE_FILE, BEST_FILE, CONFIG_FILE = (
     "last.pt",
     "log.csv",
+    "curve.png",
     "best.safetensors",
     "config.json",
 )
@@ -188,6 +190,7 @@ class Run:
                 self._log(loss, dice, iou, time.perf_counter() - start)
             self.epoch += 1
             if self.processes.first:
+                draw_curve(self.folder / LOG_FILE, self.folder / CURVE_FILE, self.config.name)
                 self._store()
         return self.best
 

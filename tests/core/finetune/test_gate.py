@@ -80,7 +80,7 @@ def test_exchanged_masks_are_told_from_own_ones() -> None:
     def likely(chosen: list[Example]) -> float:
         pieces = run(prepare_pieces(chosen, model.info))
         device = next(model.network.parameters()).device
-        return chance(resemblance(run(read_outs(model.network, pieces, device)), pieces, {}))
+        return chance(resemblance(run(read_outs(model.network, pieces, device)), pieces))
 
     assert likely(examples) < 0.01
     assert min(likely(shuffled(examples, by)) for by in (1, 2, 3)) > 0.05

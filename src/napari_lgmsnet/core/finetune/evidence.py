@@ -1,15 +1,14 @@
 """Do the masks belong to their images? A permutation test that no training can talk round.
 
 For every case there is an answer that never saw this case's mask: a linear read-out of the
-parent's features that was fitted to the other cases, and for held-out cases the candidate's own
-probability. If masks belong to their images, an answer resembles the mask of its own image more
-than those of other images; if masks were exchanged, or have nothing to do with the images, it
-does not, however well a mask fits the average of all masks.
+parent's features that was fitted to the other cases. If masks belong to their images, an answer
+resembles the mask of its own image more than those of other images; if masks were exchanged, or
+have nothing to do with the images, it does not, however well a mask fits the average of all masks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from itertools import islice, permutations
 from math import factorial
 
@@ -31,7 +30,7 @@ FEWEST = 4
 
 _STAGES = ("encoder1", "encoder2", "encoder3", "encoder4", "encoder5", "decoder4", "decoder3")
 _CELLS = {2: 24, 3: 12}
-_RIDGE = 0.03
+_RIDGE = 0.1
 _ARRANGEMENTS = 2000
 
 
@@ -79,30 +78,16 @@ def coarse_mask(piece: Piece) -> tuple[Floats, Floats]:
     return share, labelled
 
 
-def coarse_map(foreground: Tensor) -> Floats:
-    """Return a probability of foreground (*S) as cells (cells,)."""
-    cells: Floats = _coarse(foreground[None].float())[0].ravel()
-    return cells
-
-
-def resemblance(
-    maps: Sequence[Floats], pieces: Sequence[Piece], instead: Mapping[int, Floats]
-) -> Floats:
-    """Return how much each answer (rows) resembles each mask (columns), in standard deviations.
+def resemblance(maps: Sequence[Floats], pieces: Sequence[Piece]) -> Floats:
+    """Return how much each answer (rows) resembles each mask (columns), as correlation.
 
     Parameters
     ----------
     maps : sequence of arrays (cells,)
     pieces : sequence of Piece
-    instead : mapping of int to array (cells,)
-        Maps that join those of some pieces: the candidate's answers on held-out cases.
     """
     masks = [coarse_mask(piece) for piece in pieces]
-
-    table = np.array([_standing(one, masks) for one in maps])
-    for number, values in instead.items():
-        table[number] += _standing(values, masks)
-    return table
+    return np.array([[_correlation(one, *mask) for mask in masks] for one in maps])
 
 
 def chance(table: Floats) -> float:
@@ -124,12 +109,6 @@ def chance(table: Floats) -> float:
         every[0] = rows
     reached = table[rows, every].sum(axis=1) >= own - 1e-9
     return float(reached.mean())
-
-
-def _standing(values: Floats, masks: Sequence[tuple[Floats, Floats]]) -> Floats:
-    row = np.array([_correlation(values, *mask) for mask in masks])
-    standing: Floats = (row - row.mean()) / (row.std() + 1e-6)
-    return standing
 
 
 def _features(network: LGMSNet, piece: Piece, device: torch.device) -> Floats:

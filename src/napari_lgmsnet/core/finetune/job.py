@@ -274,8 +274,8 @@ class _Job:
         )
         verdict = yield from self._shown(
             weigh(
-                comparison, network, self.model.network, self.info, self.settings, self.pieces,
-                self.split, self.device,
+                comparison, self.model.network, self.info, self.settings, self.pieces, self.split,
+                self.device,
             ),
             "compare",
         )  # fmt: skip

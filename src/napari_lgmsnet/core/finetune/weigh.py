@@ -12,7 +12,7 @@ from napari_lgmsnet.core.finetune.gate import constant_dice, judge
 from napari_lgmsnet.core.finetune.network import names_of
 from napari_lgmsnet.core.finetune.pieces import Piece
 from napari_lgmsnet.core.finetune.result import Verdict
-from napari_lgmsnet.core.finetune.scoring import mean_dice, network_answers, overlaps, region
+from napari_lgmsnet.core.finetune.scoring import mean_dice, overlaps, region
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings
 from napari_lgmsnet.core.finetune.split import Split
 from napari_lgmsnet.core.info import ModelInfo
@@ -22,7 +22,6 @@ from napari_lgmsnet.core.types import Progress
 
 def weigh(
     comparison: Comparison,
-    network: LGMSNet,
     parent: LGMSNet,
     info: ModelInfo,
     settings: FineTuneSettings,
@@ -36,8 +35,8 @@ def weigh(
     ----------
     comparison : Comparison
         Of the held-out parts.
-    network, parent : LGMSNet
-        The candidate, and what it came from.
+    parent : LGMSNet
+        What the candidate came from.
     info : ModelInfo
         The candidate's.
     settings : FineTuneSettings
@@ -61,7 +60,8 @@ def weigh(
             [mask for case, mask in masks.items() if case in held],
         )
         if cases >= evidence.FEWEST:
-            chance = yield from _chance(shown, held, network, parent, info, device)
+            maps = yield from evidence.read_outs(parent, shown, device)
+            chance = evidence.chance(evidence.resemblance(maps, shown))
     return judge(
         comparison,
         names_of(info),
@@ -71,22 +71,3 @@ def weigh(
         chance=chance,
         cases=cases,
     )
-
-
-def _chance(
-    shown: list[Piece],
-    held: set[int],
-    network: LGMSNet,
-    parent: LGMSNet,
-    info: ModelInfo,
-    device: torch.device,
-) -> Generator[Progress, None, float]:
-    maps = yield from evidence.read_outs(parent, shown, device)
-    answers = network_answers(network, info.recipe, device)
-    instead = {}
-    for number, piece in enumerate(shown):
-        if piece.case in held:
-            logits = yield from answers(piece)
-            own = logits.sigmoid()[0] if len(logits) == 1 else 1 - logits.softmax(dim=0)[0]
-            instead[number] = evidence.coarse_map(own)
-    return evidence.chance(evidence.resemblance(maps, shown, instead))

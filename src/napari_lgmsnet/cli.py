@@ -94,6 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(args=arguments, standalone_mode=False)
     except LGMSNetError as error:
         sys.exit(_fail(f"{_kind_of(error)} error: {error}"))
+    except OSError as error:  # a full disk, a folder that is a file: nothing that a traceback mends
+        where = f' "{error.filename}"' if error.filename else ""
+        sys.exit(_fail(f"input error: {error.strerror or error}{where}"))
     except KeyboardInterrupt:
         sys.exit(_fail("stopped", 130))
     except Exception as error:

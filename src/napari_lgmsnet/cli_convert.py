@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from napari_lgmsnet.cli_options import AsJson, Overwrite, Quiet, RecipeOption, load_model
+from napari_lgmsnet.cli_options import (
+    AsJson,
+    Overwrite,
+    Quiet,
+    RecipeOption,
+    Verbose,
+    load_model,
+)
 from napari_lgmsnet.cli_progress import say
 from napari_lgmsnet.core.errors import InputError
 
@@ -40,6 +47,7 @@ def convert(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Convert an image or a mask to another format, or a checkpoint to another program.
 
@@ -64,6 +72,8 @@ def convert(
     if as_json:
         typer.echo(json.dumps({"input": source, "output": str(output), "what": told}, indent=2))
     elif not quiet:
+        if verbose:
+            say(f"read {source}")
         say(f"{output}: {told}")
 
 

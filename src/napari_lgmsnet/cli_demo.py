@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_lgmsnet.cli_options import AsJson, Device, Overwrite, Quiet
+from napari_lgmsnet.cli_options import AsJson, Device, Overwrite, Quiet, Verbose
 from napari_lgmsnet.cli_progress import show
 
 
@@ -24,6 +24,7 @@ def demo(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Segment the bundled samples and compare with their references; needs no window.
 
@@ -34,7 +35,7 @@ def demo(
     from napari_lgmsnet.core.demonstration import demonstrate
 
     work = demonstrate(samples or (), output, device=device, overwrite=overwrite)
-    shown = show(work, "demo", quiet)
+    shown = show(work, "demo", quiet, verbose)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in shown], indent=2))
         return

@@ -110,14 +110,14 @@ def evaluate(
             raise InputError("say what made the masks: -c CHECKPOINT, or --predictions FOLDER")
     model = None if checkpoint is None else load_model(checkpoint, recipe)
     job = evaluate_pairs(model, pairs, settings, foreground_above=foreground_above)
-    found = show(job, "evaluate", quiet)
+    found = show(job, "evaluate", quiet, verbose)
     if output is not None:
         written = write_tables(output, found, overwrite=overwrite)
         drawing = write_picture(
             output / PICTURE, found, model, pairs, settings,
             foreground_above=foreground_above, overwrite=overwrite,
         )  # fmt: skip
-        if show(drawing, "picture", quiet):
+        if show(drawing, "picture", quiet, verbose):
             written.append(output / PICTURE)
         for path in written if verbose else ():
             say(str(path))

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_lgmsnet.cli_progress import console, show
+from napari_lgmsnet.cli_options import (
+    AsJson,
+    Channels,
+    Checkpoint,
+    Device,
+    Native,
+    Overwrite,
+    Quiet,
+    Verbose,
+    box_of,
+    from_zero,
+)
+from napari_lgmsnet.cli_progress import say, show
 from napari_lgmsnet.core.errors import InputError, LGMSNetError
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.inspect.headless import Case
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one image, for programs."""
+
+    source: str
+    state: str
+    message: str
+    files: list[str]
+
 
 INPUTS = typer.Argument(metavar="INPUT...", help="Images or volumes.")
 OUTPUT = typer.Option("--output", "-o", help="Folder for maps and tables (made if missing).")
@@ -20,9 +45,7 @@ OUTPUT = typer.Option("--output", "-o", help="Folder for maps and tables (made i
 def features(
     inputs: Annotated[list[Path], INPUTS],
     output: Annotated[Path, OUTPUT],
-    checkpoint: Annotated[
-        str, typer.Option("--checkpoint", "-c", help="Name of a bundled checkpoint, or a file.")
-    ],
+    checkpoint: Checkpoint,
     stage: Annotated[
         list[str] | None, typer.Option(help='A stage; repeat for several, or "all".')
     ] = None,
@@ -70,17 +93,14 @@ def features(
     coarse: Annotated[
         bool, typer.Option("--coarse", help="Write volumes' cells with an affine of their own.")
     ] = False,
-    channel: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="Of images with channels: as for predict."),
-    ] = None,
+    channels: Channels = None,
     frame: Annotated[int | None, typer.Option(min=1, help="Of time series: which one.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    native: Annotated[
-        bool, typer.Option("--native", help="Images in windows at their own size.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    device: Device = "auto",
+    native: Native = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """See what a network attends to: maps of its stages, and numbers against a mask.
 
@@ -97,13 +117,9 @@ def features(
     from napari_lgmsnet.core.inspect.stages import FIRST
     from napari_lgmsnet.core.prediction import make_settings
 
-    settings = make_settings(
-        device=device,
-        native=native,
-        channels=tuple(one - 1 for one in channel) if channel else None,
-    )
+    settings = make_settings(device=device, native=native, channels=from_zero(channels))
     folder = export.Folder(output, coarse=coarse, figures=figures, overwrite=overwrite)
-    part, point, covered = _box(box), _point(attention), _box(occlude)
+    part, point, covered = _slices(box), _point(attention), _slices(occlude)
     model = load(checkpoint)
     wishes = Wishes(
         stages=tuple(stage_names(model, "all" if stage == ["all"] else stage or [FIRST])),
@@ -124,36 +140,38 @@ def features(
     )
     wishes.check(model)
     cases: list[Case] = []
-    failures = []
+    outcomes: list[_Outcome] = []
     for source, of_source in export.plan(inputs, mask, folder):
         try:
-            case = show(inspect_file(model, source, of_source, wishes), source.name, quiet)
+            asking = inspect_file(model, source, of_source, wishes)
+            case = show(asking, source.name, quiet, verbose)
             written = export.write_case(case, source, folder)
         except LGMSNetError as error:
-            failures.append(f"{source}: {error}")
+            outcomes.append(_Outcome(str(source), "failed", str(error), []))
         else:
             cases.append(case)
+            outcomes.append(_Outcome(str(source), "done", "", [str(path) for path in written]))
             if not quiet:
-                console.print(f"{source.name}: {len(written)} files", soft_wrap=True, markup=False)
-    if failures and len(inputs) == 1:
+                say(f"{source.name}: {len(written)} files")
+    failures = [f"{one.source}: {one.message}" for one in outcomes if one.state == "failed"]
+    alone = failures and len(inputs) == 1
+    tables = [] if alone else [str(path) for path in export.write_tables(cases, folder)]
+    if as_json:
+        found = {"cases": [asdict(one) for one in outcomes], "tables": tables}
+        typer.echo(json.dumps(found, indent=2))
+    if alone:
         raise InputError(failures[0])
-    for path in export.write_tables(cases, folder):
-        if not quiet:
-            console.print(str(path), soft_wrap=True, markup=False)
+    for path in tables if not quiet else ():
+        say(path)
     for failure in failures:
-        console.print(f"failed: {failure}", soft_wrap=True, markup=False)
+        say(f"failed: {failure}")
     if failures:
         raise typer.Exit(1)
 
 
-def _box(text: str | None) -> tuple[slice, ...] | None:
-    """Return what START:STOP,START:STOP,... means."""
-    if text is None:
-        return None
-    parts = [part.strip().split(":") for part in text.split(",")]
-    if any(len(ends) != 2 or not all(end.isdecimal() for end in ends) for ends in parts):
-        raise InputError(f'"{text}" is no box: write it as 0:64,20:84 with numbers from 0')
-    return tuple(slice(int(start), int(stop)) for start, stop in parts)
+def _slices(text: str | None) -> tuple[slice, ...] | None:
+    spans = box_of(text)
+    return None if spans is None else tuple(slice(*span) for span in spans)
 
 
 def _point(text: str | None) -> tuple[float, ...] | None:

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from napari_lgmsnet.cli_progress import console, show
+from napari_lgmsnet.cli_options import AsJson, Checkpoint, Device, Overwrite, Quiet, Verbose
+from napari_lgmsnet.cli_progress import say, show
 from napari_lgmsnet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def finetune(
             "and, where voxels shall not count, ignore.",
         ),
     ],
-    checkpoint: Annotated[
-        str, typer.Option("--checkpoint", "-c", help="Name of a bundled checkpoint, or a file.")
-    ],
+    checkpoint: Checkpoint,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -50,8 +49,12 @@ def finetune(
         str, typer.Option(help="Against forgetting: auto, average, anchor, replay or none.")
     ] = "auto",
     augmentation: Annotated[str, typer.Option(help="auto, none, light or strong.")] = "auto",
-    learning_rate: Annotated[float | None, typer.Option()] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Chosen by itself without it.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pieces in a step; chosen by itself without it.")
+    ] = None,
     class_name: Annotated[
         list[str] | None,
         typer.Option("--class", help="Of label 1, 2, ...; repeat it, if the classes are others."),
@@ -73,16 +76,15 @@ def finetune(
         Path | None,
         typer.Option(help="Folder for the state: the same command goes on after a kill."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Another one draws other random numbers.")] = 0,
+    device: Device = "auto",
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Write it even if it is not better.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: JSON on standard output.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Learn from a few corrected images, and say whether that made the network better.
 
@@ -113,10 +115,10 @@ def finetune(
     model = load(checkpoint)
     set_thread_budget()
     if in_project:
-        result = _in_project(data, model, settings, references, foreground_above, quiet)
+        result = _in_project(data, model, settings, references, foreground_above, quiet, verbose)
     else:
         job = _in_folder(data, model, settings, references, foreground_above, run)
-        result = show(job, "finetune", quiet)
+        result = show(job, "finetune", quiet, verbose)
     if output is not None and result.candidate is not None and (result.verdict.better or anyway):
         save_candidate(output, result, overwrite=overwrite)
     if as_json:
@@ -151,6 +153,7 @@ def _in_project(
     references: Path | None,
     foreground_above: int | None,
     quiet: bool,
+    verbose: bool,
 ) -> FineTuneResult:
     from napari_lgmsnet.core.finetune import fine_tune_project
     from napari_lgmsnet.core.project import Project
@@ -158,12 +161,12 @@ def _in_project(
     with Project.open(folder) as project:
         if project.read_only:
             raise InputError(project.why_read_only)
-        known = show(_references(references, foreground_above), "references", quiet)
+        reading = _references(references, foreground_above)
+        known = show(reading, "references", quiet, verbose)
         job = fine_tune_project(project, model, settings, references=known)
-        result, checkpoint = show(job, "finetune", quiet)
+        result, checkpoint = show(job, "finetune", quiet, verbose)
     if checkpoint is not None and not quiet:
-        words = f"kept in the project as a candidate: {checkpoint.sha256[:12]}"
-        console.print(words, soft_wrap=True, markup=False)
+        say(f"kept in the project as a candidate: {checkpoint.sha256[:12]}")
     return result
 
 

@@ -18,6 +18,13 @@ RecipeOption = Annotated[
     str | None, typer.Option(help="Use this built-in recipe instead of the checkpoint's own.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What runs the network on the processor: torch, fused, openvino, or auto for the "
+        "fastest here."
+    ),
+]
 Threshold = Annotated[float, typer.Option(min=0.0, max=1.0, help="Higher makes masks smaller.")]
 Overlap = Annotated[float | None, typer.Option(help="Of windows, 0 to below 1.")]
 Flips = Annotated[
@@ -37,8 +44,12 @@ Channels = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about every case.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Neither progress nor messages; errors are shown.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say more, and name the steps line by line.")
+]
 
 
 def load_model(checkpoint: str, recipe: str | None = None) -> Model:
@@ -52,6 +63,16 @@ def load_model(checkpoint: str, recipe: str | None = None) -> Model:
 def from_zero(numbers: list[int] | None) -> tuple[int, ...] | None:
     """Return numbers that a person counts from 1, counted from 0."""
     return tuple(one - 1 for one in numbers) if numbers else None
+
+
+def box_of(text: str | None) -> tuple[tuple[int, int], ...] | None:
+    """Return what START:STOP,START:STOP,... means."""
+    if text is None:
+        return None
+    parts = [part.strip().split(":") for part in text.split(",")]
+    if any(len(ends) != 2 or not all(end.isdecimal() for end in ends) for ends in parts):
+        raise InputError(f'"{text}" is no box: write it as 0:64,20:84 with numbers from 0')
+    return tuple((int(start), int(stop)) for start, stop in parts)
 
 
 def level_of(text: str) -> int | Literal["auto"]:

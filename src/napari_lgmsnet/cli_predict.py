@@ -15,6 +15,7 @@ from napari_lgmsnet.cli_options import (
     AsJson,
     Channels,
     Device,
+    Engine,
     Flips,
     Native,
     Overlap,
@@ -22,6 +23,7 @@ from napari_lgmsnet.cli_options import (
     Quiet,
     RecipeOption,
     Verbose,
+    box_of,
     from_zero,
     level_of,
 )
@@ -70,6 +72,7 @@ def predict(
     ] = None,
     recipe: RecipeOption = None,
     device: Device = "auto",
+    engine: Engine = "torch",
     threshold: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Higher makes masks smaller; 0.5 without it."),
@@ -86,6 +89,10 @@ def predict(
     ] = None,
     frame: Annotated[
         int | None, typer.Option(min=1, help="Of time series: only this one instead of all.")
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(help="Segment this part only, such as 0:64,20:84,20:84: voxels from 0."),
     ] = None,
     series: Annotated[
         str | None, typer.Option(help="Of a DICOM folder: the one with this number (see describe).")
@@ -132,21 +139,24 @@ def predict(
         "native": native or None,
         "channels": from_zero(channels),
     }
-    wanted = _wanted(checkpoint, settings_file, device, given)
+    wanted = _wanted(checkpoint, settings_file, {"device": device, "engine": engine}, given)
     found = find_inputs(inputs)
     where: dict[str, Any] = {
         "level": wanted.level if level is None else level_of(level),
         "frame": None if frame is None else frame - 1,
         "series": series,
     }
+    part = wanted.box if box is None else box_of(box)
     if output.suffix.lower() == ".zarr":
+        if part is not None:
+            raise InputError("a part is not written block by block: choose another output")
         model = _load(wanted, recipe)
         with _client(workers, scheduler) as client:
             job = plan_large(
                 model, found, output, wanted.settings,
                 probabilities=probabilities, overwrite=overwrite, client=client, **where,
             )  # fmt: skip
-            result = show(job, output.name, quiet)
+            result = show(job, output.name, quiet, verbose)
         if as_json:
             typer.echo(json.dumps(result.as_dict(), indent=2))
         elif not quiet:
@@ -158,6 +168,7 @@ def predict(
         overwrite=overwrite,
         probabilities=probabilities,
         file_ending=file_ending,
+        box=part,
         **where,
     )
     model = _load(wanted, recipe)
@@ -170,12 +181,13 @@ def predict(
             say(f"skipped: {outcome.source}: {outcome.message}")
 
     with _client(workers, scheduler) as client:
-        outcomes = show(_run(client, model, jobs, wanted.settings, tell), "predict", quiet)
+        work = _run(client, model, jobs, wanted.settings, tell)
+        outcomes = show(work, "predict", quiet, verbose)
     report(outcomes, as_json=as_json, quiet=quiet)
 
 
 def _wanted(
-    checkpoint: str | None, file: Path | None, device: str, given: dict[str, Any]
+    checkpoint: str | None, file: Path | None, where: dict[str, Any], given: dict[str, Any]
 ) -> SavedSettings:
     """Return what is asked for: options first, then the file, then what is usual."""
     from napari_lgmsnet.core.prediction import make_settings
@@ -185,9 +197,9 @@ def _wanted(
     if file is None:
         if checkpoint is None:
             raise InputError("say what segments: -c CHECKPOINT, or --settings FILE")
-        return SavedSettings(checkpoint, "", None, make_settings(device=device, **chosen))
+        return SavedSettings(checkpoint, "", None, make_settings(**where, **chosen))
     saved = read_settings(file)
-    settings = make_settings(**{**saved.settings.model_dump(), "device": device, **chosen})
+    settings = make_settings(**{**saved.settings.model_dump(), **where, **chosen})
     return replace(saved, settings=settings, checkpoint=checkpoint or saved.checkpoint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.types import Progress as Step
 
 T = TypeVar("T")
+_PAUSE = 1.0
+"""Seconds between two lines about steps, so that a log stays readable."""
 
 console = Console(stderr=True)
 
 
-def show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
+def show(job: Generator[Step, None, T], title: str, quiet: bool, verbose: bool = False) -> T:
     """Run a job with a progress bar and return its result.
 
     Parameters
@@ -25,6 +28,8 @@ def show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
     title : str
     quiet : bool
         Show nothing.
+    verbose : bool
+        Name the steps in lines as well, as a log keeps them; not more than one a second.
     """
     from napari_lgmsnet.core import progress
 
@@ -38,8 +43,14 @@ def show(job: Generator[Step, None, T], title: str, quiet: bool) -> T:
     hidden = quiet or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("", title=title, total=None)
+        said = -_PAUSE
 
         def report(step: Step) -> None:
+            nonlocal said
+            now = time.monotonic()
+            if verbose and not quiet and step.message and now - said >= _PAUSE:
+                say(f"{title}: {step.message}")
+                said = now
             bar.update(
                 task, completed=step.step, total=step.total or None, description=step.message
             )

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from napari_lgmsnet.cli_progress import console, show
+from napari_lgmsnet.cli_options import AsJson, Overwrite, Quiet, Verbose
+from napari_lgmsnet.cli_progress import say, show
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.project import Case, Project, State
@@ -25,8 +26,6 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 class StateName(StrEnum):
@@ -82,9 +81,10 @@ def export(
     validation: Annotated[
         float, typer.Option(min=0.0, max=0.99, help="Share of the cases for val.txt.")
     ] = 0.2,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write the accepted cases as "napari-lgmsnet train" reads them.
 
@@ -94,7 +94,7 @@ def export(
 
     with _open(folder) as project:
         job = export_cases(project, output, validation=validation, overwrite=overwrite)
-        exported = show(job, "export", quiet)
+        exported = show(job, "export", quiet, verbose)
     if as_json:
         typer.echo(json.dumps(asdict(exported), indent=2))
     elif not quiet:
@@ -103,7 +103,7 @@ def export(
             f"validation; {len(exported.partial)} with voxels to ignore"
         )
     for name, reason in exported.problems:
-        console.print(f"failed: {name}: {reason}", soft_wrap=True, markup=False)
+        say(f"failed: {name}: {reason}")
     if exported.problems:
         raise typer.Exit(1)
 
@@ -116,6 +116,7 @@ def verify(
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Check every row and every file of a project; nothing is repaired.
 
@@ -126,7 +127,7 @@ def verify(
     from napari_lgmsnet.core.project import verify as check
 
     with _open(folder) as project:
-        problems = show(check(project, images=images), "verify", quiet)
+        problems = show(check(project, images=images), "verify", quiet, verbose)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in problems], indent=2))
     else:
@@ -142,9 +143,10 @@ def verify(
 def ledger(
     folder: Folder,
     output: Annotated[Path, typer.Option("--output", "-o", help="A CSV file.")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write what was corrected, case by case: voxels, strokes, clicks, minutes, checkpoint.
 
@@ -153,7 +155,14 @@ def ledger(
     from napari_lgmsnet.core.project import write_ledger
 
     with _open(folder) as project:
-        write_ledger(output, project.ledger(), overwrite=overwrite)
+        rows = project.ledger()
+    write_ledger(output, rows, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"ledger": str(output), "rows": len(rows)}, indent=2))
+    elif not quiet:
+        for row in rows if verbose else ():
+            say(f"{row.case}: {row.voxels_changed} voxels in {row.minutes:.1f} minutes")
+        say(f"{output}: {len(rows)} rows")
 
 
 def _open(folder: Path) -> Project:

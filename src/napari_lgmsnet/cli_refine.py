@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_lgmsnet.cli_options import AsJson, Device, Overwrite, Quiet, load_model
+from napari_lgmsnet.cli_options import AsJson, Device, Overwrite, Quiet, Verbose, load_model
 from napari_lgmsnet.cli_progress import say, show
 from napari_lgmsnet.core.errors import GeometryError, InputError
 
@@ -51,6 +51,7 @@ def refine(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Correct a mask with clicks, as in the window.
 
@@ -82,8 +83,10 @@ def refine(
     classes = None if model is None else model.info.classes
     names = {one.name: label for label, one in enumerate(classes or ())}
     wanted = read_clicks(clicks, volume, names, world)
-    start, probabilities = show(_start(volume, model, mask, device), image.name, quiet)
-    corrected = show(refine_volume(volume, start, wanted, probabilities), image.name, quiet)
+    asking = _start(volume, model, mask, device)
+    start, probabilities = show(asking, image.name, quiet, verbose)
+    refining = refine_volume(volume, start, wanted, probabilities)
+    corrected = show(refining, image.name, quiet, verbose)
     made_by = MadeBy("" if model is None else model.info.name, edited=True)
     write_labels(output, corrected, overwrite=overwrite, classes=classes, made_by=made_by)
     changed = int((corrected.data != start.data).sum())

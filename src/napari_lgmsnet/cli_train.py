@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_lgmsnet.cli_options import AsJson, Device, Quiet, load_model
+from napari_lgmsnet.cli_options import AsJson, Device, Quiet, Verbose, load_model
 from napari_lgmsnet.cli_progress import show
 
 
@@ -31,6 +31,7 @@ def train(
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train a network; the same command goes on after an interruption.
 
@@ -53,7 +54,7 @@ def train(
     # Of several processes one speaks.
     first = os.environ.get("RANK", "0") == "0"
     job = start(settings, data, run, device=device, parent=origin)
-    result = show(job, settings.name, quiet or not first)
+    result = show(job, settings.name, quiet or not first, verbose)
     if not first:
         return
     if as_json:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from napari_lgmsnet.cli_options import AsJson, Quiet, load_model
+from napari_lgmsnet.cli_options import AsJson, Quiet, Verbose, load_model
 from napari_lgmsnet.cli_progress import show as run
 
 app = typer.Typer(
@@ -67,6 +67,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Check that checkpoints are the listed files, whole and usable.
 
@@ -76,7 +77,7 @@ def verify(
     """
     from napari_lgmsnet.core import shipped_weights
 
-    verdicts = run(shipped_weights.verify(checkpoints), "verify", quiet)
+    verdicts = run(shipped_weights.verify(checkpoints), "verify", quiet, verbose)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in verdicts], indent=2))
     else:
@@ -97,6 +98,7 @@ def fetch(
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Fetch a checkpoint from the internet, complete and verified or not at all.
 
@@ -104,5 +106,5 @@ def fetch(
     """
     from napari_lgmsnet.core.shipped_weights import fetch_weights
 
-    path = run(fetch_weights(url, sha256, output), "fetch", quiet)
+    path = run(fetch_weights(url, sha256, output), "fetch", quiet, verbose)
     typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))

@@ -299,3 +299,24 @@ def test_scrolling_on_and_on_does_not_put_off_an_undo(large, qtbot):
         qtbot.wait(1)
     assert [one[0] for one in told.authors] == ["person", "undo"]
     told.recorder.stop()
+
+
+@pytest.mark.parametrize("how", ["block", "mouse"])
+def test_the_viewer_still_says_that_a_stroke_is_under_way(told, how):
+    """Nothing public does. If this fails, napari keeps strokes elsewhere: look for it there.
+
+    Until then a stroke in a large mask may be reported, and counted, in two parts.
+    """
+    layer = told.recorder.layer
+    layer.mode = "paint"
+    assert not told.recorder._unfinished()
+    if how == "block":
+        with layer.block_history():
+            layer._draw(3, (10, 10), (10, 20))
+            assert told.recorder._unfinished()
+    else:
+        layer._begin_stroke()
+        layer._draw(3, (10, 10), (10, 20))
+        assert told.recorder._unfinished()
+        layer._commit_stroke()
+    assert not told.recorder._unfinished()

@@ -76,5 +76,5 @@ def test_lazy_names_of_the_network() -> None:
 
     for name in network.__all__:
         assert getattr(network, name).__name__ == name
-    with pytest.raises(AttributeError, match="no attribute 'UNet'"):
-        _ = network.UNet
+    with pytest.raises(AttributeError, match="no attribute 'Unknown'"):
+        _ = network.Unknown

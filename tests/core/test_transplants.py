@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from napari_lgmsnet.core.network import Blocks, TinyUNet, UNet
+from napari_lgmsnet.core.network.transplants import Blocks, TinyUNet, UNet
 
 PUBLISHED = [
     (UNet, "own", 34.53),

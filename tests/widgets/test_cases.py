@@ -12,12 +12,18 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_lgmsnet import load, predict
+from napari_lgmsnet.adapters import gradual
+from napari_lgmsnet.adapters.bench import Bench
 from napari_lgmsnet.adapters.layers import affine_of
+from napari_lgmsnet.core.edit import Change
 from napari_lgmsnet.core.progress import run
 from napari_lgmsnet.core.project import Project, verify
+from napari_lgmsnet.core.refine.refiner import Click, Refiner
 from napari_lgmsnet.widgets import cases as module
 from napari_lgmsnet.widgets.cases import CasesWidget
 from napari_lgmsnet.widgets.cases_questions import Unsaved
+from napari_lgmsnet.widgets.correct import CorrectWidget
 from tests.core.project.helpers import write_picture
 from tests.widgets.case_helpers import SHAPE, stroke, write_sagittal
 
@@ -618,3 +624,67 @@ def test_keys_are_offered_and_taken_back(begun, qtbot, viewer):
     delete(begun, qtbot)
     assert not session.do("next_case")
     viewer.layers.clear()
+
+
+def test_clicks_in_a_case_know_what_the_network_thought(
+    begun, viewer, settle, qtbot, checkpoint_2d, tmp_path
+):
+    """A project keeps no probabilities: the network is asked again, once, at the first click."""
+    begun.checkpoint.choose(checkpoint_2d)
+    begun.predict()
+    settle(begun)
+    assert begun.close_project()
+    begun.desk.session.loaded = None
+    begun.open_project(tmp_path / "project")
+    settle(begun)
+    mask = mask_of(begun)
+    image = begun.desk.screen.view.images[0]
+    correct = CorrectWidget(viewer)
+    viewer.window.add_dock_widget(correct, name="Correct")
+    correct.masks.choose(mask)
+    tool, target = correct.clicks.tool, correct.bench.target()
+    before = mask.data.copy()
+    probability = predict(load(checkpoint_2d), np.asarray(image.data)).foreground
+    for index in ((20, 25), (35, 40)):
+        own = mask.data == 1
+        refiner = Refiner(np.asarray(image.data), probability, target.spacing)
+        for earlier in tool._clicked:
+            refiner.click(before == 1, earlier.correction.click)
+        expected = refiner.click(own, Click(index, not own[index]))
+        tool.click(target.point_of(index))
+        qtbot.waitUntil(lambda: not correct.busy, timeout=60_000)
+        own[expected.box][expected.changed] = expected.click.positive
+        np.testing.assert_array_equal(mask.data == 1, own)
+        answer = tool._answer[2]
+        np.testing.assert_allclose(answer.foreground, probability, atol=1e-5)
+    assert begun.desk.session.loaded.reference == checkpoint_2d
+    for way in range(2):
+        correct.doubt.tour = None
+        correct.doubt.way.setCurrentIndex(way)
+        correct.doubt.ask()
+        qtbot.waitUntil(lambda: not correct.busy, timeout=60_000)
+        assert correct.doubt.tour is not None, "doubt is found in a case as well"
+    settle(begun)
+
+
+def test_a_case_that_is_closed_while_a_large_change_is_written_keeps_all_of_it(
+    begun, viewer, settle, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(gradual, "AT_ONCE", 40)
+    monkeypatch.setattr(gradual, "BUDGET", 0)
+    bench = Bench(viewer)
+    bench.work_on(mask_of(begun), begun.desk.screen.view.images[0])
+    where = np.nonzero(np.ones((20, 30), bool))
+    change = Change(where, np.zeros(600, np.uint8), np.ones(600, np.uint8))
+    bench.write(bench.target(), change, "tool")
+    for _ in range(20):
+        bench.session.writer._on_turn()
+    assert 0 < np.count_nonzero(mask_of(begun).data) < 600, "it is on its way"
+    begun.next_case()
+    settle(begun)
+    bench.leave()
+    assert begun.desk.case.id == 2
+    assert begun.close_project()
+    labels = kept(tmp_path / "project").labels
+    assert labels[:20, :30].all()
+    assert np.count_nonzero(labels) == 600

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_lgmsnet.core import edit
 from napari_lgmsnet.core.progress import run
+from napari_lgmsnet.widgets import correct_measures
 from napari_lgmsnet.widgets.correct import CorrectWidget
 from napari_lgmsnet.widgets.correct_tools import EACH_SLICE, OBJECT
 from napari_lgmsnet.widgets.region import RECTANGLE, SLICE, WHOLE
@@ -238,6 +239,37 @@ def test_clicks_on_a_frame_of_a_series(open_correct, settle, viewer, disc):
     assert overlap > 0.8
 
 
+def test_a_click_that_changes_much_is_asked_about_and_can_reach_less_far(halved, settle):
+    widget, mask = halved
+    before = mask.data.copy()
+    click(widget, (45, 62))
+    settle(widget)
+    first = np.count_nonzero(mask.data != before)
+    assert first > 0.25 * np.count_nonzero(before)
+    assert "Is that right?" in messages(widget)
+    widget.clicks.less.click()
+    settle(widget)
+    second = np.count_nonzero(mask.data != before)
+    assert 0 < second < first
+    assert mask.data[45, 62] == 1, "the click itself still holds"
+    assert widget.clicks.tool.clicks == 1
+    mask.undo()
+    assert np.array_equal(mask.data, before), "it is one step"
+    assert not widget.clicks.less.isEnabled()
+
+
+def test_less_leaves_what_was_done_since_alone(halved, settle):
+    widget, mask = halved
+    click(widget, (45, 62))
+    settle(widget)
+    mask.data_setitem((np.array([45]), np.array([62])), 2)
+    after = mask.data.copy()
+    widget.clicks.less.click()
+    settle(widget)
+    assert np.array_equal(mask.data, after)
+    assert "edited since" in messages(widget)
+
+
 # --- tools -------------------------------------------------------------------------------------
 
 TOOLS = {
@@ -330,7 +362,9 @@ def test_an_edit_made_meanwhile_is_not_lost(solid):
     change = run(edit.keep_largest(mask.data.copy(), target.spacing, label=1))
     mask.data_setitem((np.array([1]), np.array([36]), np.array([41])), 2)
     before = mask.data.copy()
-    assert not widget.bench.write(target, change, "tool")
+    told: list[bool] = []
+    widget.bench.write(target, change, "tool", told.append)
+    assert told == [False]
     assert "was changed while" in messages(widget)
     assert np.array_equal(mask.data, before)
 
@@ -443,6 +477,23 @@ def test_clicks_use_what_the_network_says(predicted, settle):
 
 
 # --- measures ----------------------------------------------------------------------------------
+
+
+def test_a_mask_too_large_to_follow_says_why_and_is_measured_on_request(
+    halved, settle, qtbot, monkeypatch
+):
+    widget, mask = halved
+    qtbot.waitUntil(lambda: widget.measures.table.rowCount() > 0)
+    monkeypatch.setattr(correct_measures, "LIVE", 100)
+    mask.data_setitem((np.array([1]), np.array([1])), 1)
+    qtbot.waitUntil(lambda: not widget.measures.line.isHidden())
+    assert "older than your last edits" in widget.measures.line.text()
+    assert "Choose Measure" in widget.measures.line.text()
+    widget.measures.refresh.click()
+    settle(widget)
+    assert widget.measures.line.isHidden()
+    index = widget.measures.columns["class"].index("lesion")
+    assert widget.measures.columns["pixels"][index] >= 1
 
 
 def test_measures_follow_the_mask(halved, qtbot, settle, tmp_path, monkeypatch):

@@ -571,13 +571,32 @@ def test_preferences_are_the_starting_values(registered, viewer, checkpoint_2d):
 
     wishes = get_plugin_settings("napari-lgmsnet").segment
     wishes.checkpoint, wishes.device, wishes.flips = checkpoint_2d, "cpu", True
-    wishes.overlap, wishes.threshold = 0.25, 0.3
+    wishes.overlap, wishes.threshold, wishes.engine = 0.25, 0.3, "fused"
     widget = SegmentWidget(viewer)
     assert widget.checkpoint.reference == checkpoint_2d
     assert widget.options.settings() == {
         "device": "cpu",
         "native": False,
+        "engine": "fused",
         "overlap": 0.25,
         "flips": True,
     }
     assert widget.threshold.value() == 0.3
+
+
+def test_the_engine_is_chosen_and_shown(open_widget, finish, viewer, volume, checkpoint_3d):
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    engine = widget.options.engine
+    assert engine.itemText(0) == "auto"
+    engine.setCurrentIndex(engine.findData("fused"))
+    widget.bar.run.click()
+    finish(widget)
+    assert "(fused)" in mask_of(viewer).metadata[METADATA]["description"]
+    assert engine.currentData() == "fused"
+
+    engine.setCurrentIndex(engine.findData("auto"))
+    widget.bar.run.click()
+    finish(widget)
+    assert engine.itemText(0) == "auto (torch, plain)"  # too few windows for a trial
+    assert engine.currentData() == "auto"

@@ -10,9 +10,10 @@ def test_one_checkpoint_for_all_tabs(registered, viewer, checkpoint_2d, checkpoi
     studio = StudioWidget(viewer)
     viewer.window.add_dock_widget(studio, name="All tabs")
     titles = [studio.tabText(place) for place in range(studio.count())]
-    assert titles == ["Segment", "Inspect", "Correct", "Fine-tune"]
-    boxes = [one.checkpoint for one in (studio.segment, studio.inspect, studio.tune)]
-    for box, file in zip(boxes, (checkpoint_2d, checkpoint_3d, checkpoint_2d), strict=True):
+    assert titles == ["Segment", "Inspect", "Correct", "Cases", "Fine-tune"]
+    tabs = (studio.segment, studio.inspect, studio.cases, studio.tune)
+    boxes = [one.checkpoint for one in tabs]
+    for box, file in zip(boxes, (checkpoint_2d, checkpoint_3d) * 2, strict=True):
         box.choose(file)
         assert {one.reference for one in boxes} == {file}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_lgmsnet.core.edit import Change
+
+CHANGED = (
+    "the mask was changed while this was worked out, and stays as it is now: do it again if you "
+    "still want it"
+)
 
 
 class Bench:
@@ -92,6 +99,7 @@ class Bench:
         """
         if self.mask is None:
             raise InputError("choose a mask first: run Segment, or add a Labels layer")
+        self.session.writer.finish()
         return target_of(self.mask, self.image, self.viewer.dims, self._part())
 
     def target_of(self, mask: Labels) -> Target:
@@ -104,21 +112,39 @@ class Bench:
         """
         return target_of(mask, self.image, self.viewer.dims, self._part())
 
-    def write(self, target: Target, change: Change, means: Means) -> bool:
-        """Change the mask; return whether that was possible."""
+    def write(
+        self,
+        target: Target,
+        change: Change,
+        means: Means,
+        done: Callable[[bool], object] = lambda _written: None,
+    ) -> None:
+        """Change the mask, as one step that can be undone; a large change piece by piece.
+
+        Parameters
+        ----------
+        target : Target
+        change : Change
+        means : "stroke", "click", "tool" or "network"
+        done : callable
+            Gets whether it was possible, at the end.
+        """
         if target.mask not in self.viewer.layers:
             self.said.emit("The mask was closed in the meantime: nothing was changed.")
-            return False
-        try:
-            with self.session.changing_by(means):
-                target.write(change)
-        except InputError as error:
-            self.failed.emit(error)
-            return False
-        return True
+            done(False)
+            return
+
+        def end(written: bool) -> None:
+            if not written:
+                self.failed.emit(InputError(CHANGED))
+            done(written)
+
+        around = partial(self.session.changing_by, means)
+        self.session.writer.write(target.mask, change, target.box, around, end)
 
     def leave(self) -> None:
         """Stop everything and listen to nothing any more."""
+        self.session.writer.finish()
         self.queue.abandon()
         self._listen(on=False)
         self.mask = self.image = None

@@ -119,6 +119,7 @@ class Wanted:
         chosen = preferences()
         settings: dict[str, Any] = {
             "device": chosen.device,
+            "engine": chosen.engine,
             "flips": chosen.flips,
             "threshold": chosen.threshold,
         }

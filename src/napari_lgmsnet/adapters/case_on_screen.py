@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_lgmsnet.adapters.case_jobs import OpenedCase, Predicted
+from napari_lgmsnet.adapters.case_jobs import OpenedCase, Predicted, Wanted
 from napari_lgmsnet.adapters.case_view import (
     close_case,
     give_tools,
@@ -19,6 +19,7 @@ from napari_lgmsnet.adapters.case_view import (
     tools_of,
 )
 from napari_lgmsnet.adapters.recorder import Recorder
+from napari_lgmsnet.adapters.results import checkpoint_of
 from napari_lgmsnet.core.errors import InputError, LGMSNetError
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class CaseOnScreen:
     ) -> None:
         self._viewer = viewer
         self._saver = saver
+        self._session = session
         self._more = more
         self._failed = failed
         self._touched = bool(opened.mask.touched.any() or opened.mask.vouched.any())
@@ -80,6 +82,7 @@ class CaseOnScreen:
         self._timer.setInterval(LOOK_DELAY)
         self._timer.timeout.connect(self.keep_look)
         self._watched: list[Any] = []
+        session.network_of = self._network_of
         if saver is not None:
             self._recorder = Recorder(
                 self.view.mask, self._on_edit, lambda: session.means, self._on_other_shape
@@ -104,6 +107,7 @@ class CaseOnScreen:
 
     def finish(self) -> None:
         """Hand over every edit now."""
+        self._session.writer.finish()
         if self._recorder is not None:
             self._recorder.finish()
 
@@ -146,6 +150,9 @@ class CaseOnScreen:
             event.disconnect(self._on_look)
         self._watched = []
         self._closed = True
+        if self._session.network_of == self._network_of:
+            self._session.network_of = lambda _mask: None
+        self._session.writer.finish()
         if self._recorder is not None:
             self._recorder.stop()
         if layers:
@@ -195,6 +202,13 @@ class CaseOnScreen:
             self._saver.edit(self.case_id, edit)
         except LGMSNetError as error:
             self._failed(error)
+
+    def _network_of(self, mask: Any) -> Wanted | None:
+        """Return with what this mask was predicted, as far as is known."""
+        reference = self._more().get("checkpoint")
+        if mask != self.view.mask or not reference or not checkpoint_of(mask):
+            return None
+        return Wanted.preferred(reference).with_loaded(self._session.loaded)
 
     def _on_edit(self, edit: Edit) -> None:
         """Take an edit to the project; from any thread."""

@@ -15,10 +15,12 @@ from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.types import Progress, Volume
 
 if TYPE_CHECKING:
+    from napari_lgmsnet.adapters.case_jobs import Wanted
     from napari_lgmsnet.core.agreement import Comparison
     from napari_lgmsnet.core.edit import Change
     from napari_lgmsnet.core.geometry import Box
     from napari_lgmsnet.core.measures import Measures
+    from napari_lgmsnet.core.prediction import Prediction
     from napari_lgmsnet.core.refine.refiner import Correction, Refiner
     from napari_lgmsnet.core.uncertainty import Uncertainty
 
@@ -36,11 +38,17 @@ class Clicked:
     correction : Correction
     change : Change
         As far as locks permit.
+    share : float
+        How far it reached, compared with what is read off the mask.
+    part : float
+        Voxels that change, as a part of the class as it was; 0 if there was nothing of it.
     """
 
     refiner: Refiner
     correction: Correction
     change: Change
+    share: float
+    part: float
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ def click(
     index: tuple[int, ...],
     *,
     positive: bool,
+    share: float = 1.0,
     locked: frozenset[int] = frozenset(),
 ) -> Generator[Progress, None, Clicked]:
     """Work out what a click changes.
@@ -126,6 +135,8 @@ def click(
         The voxel.
     positive : bool
         Whether it belongs to the class.
+    share : float
+        How far the click reaches, compared with what is read off the mask.
     locked : frozenset of int
         Labels that must not change.
     """
@@ -138,10 +149,45 @@ def click(
         pixels = target.pixels()
         data = labels if pixels is None else np.asarray(pixels.loaded().data)
         refiner = Refiner(data, probability, target.spacing)
-    correction = refiner.click(labels == label, Click(index, positive))
+    before = int(np.count_nonzero(labels == label))
+    correction = refiner.click(labels == label, Click(index, positive), share)
     draft = Draft(labels, Scope(locked_labels=locked))
     draft.write(correction.box, correction.changed, label if positive else 0)
-    return Clicked(refiner, correction, draft.finish())
+    change = draft.finish()
+    return Clicked(refiner, correction, change, share, change.voxels / before if before else 0.0)
+
+
+def ask_network(
+    target: Target, wanted: Wanted, sha256: str
+) -> Generator[Progress, None, tuple[Loaded, Prediction | None]]:
+    """Ask a network about a frame.
+
+    Parameters
+    ----------
+    target : Target
+    wanted : Wanted
+    sha256 : str
+        Of the checkpoint that made the mask.
+
+    Returns
+    -------
+    Loaded
+    Prediction or None
+        None where the checkpoint is another one now, or the mask has no image.
+    """
+    loaded = wanted.loaded
+    if loaded is None or loaded.reference != wanted.reference or not loaded.fresh:
+        loaded = yield from load(wanted.reference)
+    image = target.pixels()
+    if image is None or loaded.model.sha256 != sha256:
+        return loaded, None
+    from napari_lgmsnet.core import device, inference
+    from napari_lgmsnet.core.prediction import make_settings
+
+    device.set_thread_budget(spare=1)
+    yield Progress(0, 0, "asking the network about this image")
+    settings = make_settings(**wanted.settings)
+    return loaded, (yield from inference.iterate(loaded.model, image, settings))
 
 
 def doubt(

@@ -19,13 +19,6 @@ from napari_lgmsnet.core.types import Units, Volume
 if TYPE_CHECKING:
     from napari.components import Dims
 
-    from napari_lgmsnet.core.edit import Change
-
-CHANGED = (
-    "the mask was changed while this was worked out, and stays as it is now: do it again if you "
-    "still want it"
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Target:
@@ -117,20 +110,6 @@ class Target:
             and self.part.same_grid(other.part)
             and self.region == other.region
         )
-
-    def write(self, change: Change) -> None:
-        """Change the mask, as one step that can be undone.
-
-        Raises
-        ------
-        InputError
-            If the mask is not any more what the change was worked out for.
-        """
-        change = change.placed(self.box)
-        if not change.fits(self.mask.data):
-            raise InputError(CHANGED)
-        if not change.empty:
-            self.mask.data_setitem(change.indices, change.new)
 
 
 def target_of(

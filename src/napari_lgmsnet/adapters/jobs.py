@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.core.recipes import Recipe, recipe_named
+from napari_lgmsnet.core.remembered import Remembered
 from napari_lgmsnet.core.types import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.prediction import Prediction
 
 Job = Generator[Progress, None, Any]
+
+_remembered = Remembered()
+"""What was predicted lately in this window, a bounded number of bytes."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def segment(request: Request) -> Generator[Progress, None, tuple[Loaded, Predict
     loaded = request.loaded
     if loaded is None or not loaded.fresh:
         loaded = yield from load(request.reference)
-    from napari_lgmsnet.core import device, inference
+    from napari_lgmsnet.core import device
     from napari_lgmsnet.core.prediction import make_settings
 
     device.set_thread_budget(spare=1)
@@ -106,7 +110,7 @@ def segment(request: Request) -> Generator[Progress, None, tuple[Loaded, Predict
         model = model.with_recipe(recipe_named(request.recipe))
     yield Progress(0, 0, "reading the image")
     volume = request.image.read(request.region)
-    prediction = yield from inference.iterate(model, volume, settings)
+    prediction = yield from _remembered.iterate(model, volume, settings)
     return loaded, prediction
 
 

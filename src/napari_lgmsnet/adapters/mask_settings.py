@@ -34,13 +34,14 @@ def settings_of_mask(layer: Layer) -> SavedSettings:
     made = layer.metadata.get(METADATA, {})
     if "settings" not in made or "recipe_contents" not in made:
         raise InputError(f'"{layer.name}" was not made by a network here: select such a mask')
-    settings = make_settings(**{**made["settings"], "device": "auto"})
+    settings = make_settings(**{**made["settings"], "device": "auto", "engine": "torch"})
     return SavedSettings(
         _file_of(made["checkpoint"], made["sha256"]),
         made["sha256"],
         Recipe.model_validate(made["recipe_contents"]),
         settings,
         made["level"],
+        tuple((start, stop) for start, stop in made["box"]) if made.get("box") else None,
     )
 
 

@@ -41,16 +41,23 @@ _WAIT = 0.02  # seconds
 
 @dataclass(eq=False)
 class _Due:
-    """A part that is to be compared, and whose the changes in it are."""
+    """What is to be compared, and whose the changes in it are."""
 
-    box: Box
     author: Author
+    atoms: Sequence[Any] = ()
+    """Of undo steps of napari; without any, everything."""
     strokes: int = 0
     clicks: int = 0
 
-    def same_as(self, other: _Due) -> bool:
-        """Tell whether comparing one of both is enough."""
-        return (self.box, self.author) == (other.box, other.author)
+    def covered_by(self, other: _Due) -> bool:
+        """Tell whether this need not be compared where the other one is."""
+        counts = bool(self.atoms or self.strokes or self.clicks)
+        return not counts and not other.atoms and self.author == other.author
+
+    def chunks(self, shape: tuple[int, ...]) -> Iterator[Box]:
+        """Return boxes that cover it. Takes a while where steps are large."""
+        boxes = [_box_of(atom, shape) for atom in self.atoms]
+        return _chunks(_around(boxes) if boxes else tuple(slice(0, size) for size in shape))
 
 
 class Recorder:
@@ -114,11 +121,11 @@ class Recorder:
             if self._hidden:
                 # A mask that is not shown is not drawn anew either: undo in it goes unannounced.
                 self._hidden = not self.layer.visible
-                due.append(_Due(self._whole, "undo"))
+                due.append(_Due("undo"))
             if self._stopped or not self._comparable():
                 return
             for one in due:
-                for chunk in _chunks(one.box):
+                for chunk in one.chunks(self._shadow.shape):
                     self._compare(one, chunk)
 
     def stop(self) -> None:
@@ -159,8 +166,7 @@ class Recorder:
         atoms: Sequence[Any] = event.value
         author, strokes, clicks = self._doer()
         if sum(map(_voxels, atoms)) > SMALL:
-            boxes = [_box_of(atom, self._shadow.shape) for atom in atoms]
-            self._demand(_Due(_around(boxes), author, strokes, clicks))
+            self._demand(_Due(author, list(atoms), strokes, clicks))
             return
         parts = []
         with self._lock:
@@ -190,7 +196,7 @@ class Recorder:
             return
         with self._lock:
             self._shadow = self._shadow.astype(self.layer.data.dtype, copy=False)
-        due = _Due(self._whole, author)
+        due = _Due(author)
         if self._shadow.size > SMALL or self._unfinished():
             self._demand(due)
             return
@@ -224,15 +230,11 @@ class Recorder:
 
     # --- comparing -------------------------------------------------------------------------------
 
-    @property
-    def _whole(self) -> Box:
-        return tuple(slice(0, size) for size in self._shadow.shape)
-
     def _demand(self, due: _Due) -> None:
         """Have a part compared a moment later."""
         with self._lock:
             # One that has begun may have passed already what changed now.
-            if due.strokes or due.clicks or not any(map(due.same_as, self._due[1:])):
+            if not any(map(due.covered_by, self._due[1:])):
                 self._due.append(due)
         # Not started anew each time: a person who goes on for long must not put it off for ever.
         if not self._timer.isActive():
@@ -259,7 +261,7 @@ class Recorder:
                 if not self._due:
                     return
                 due = self._due[0]
-            for chunk in _chunks(due.box):
+            for chunk in due.chunks(self._shadow.shape):
                 while self._unfinished():
                     time.sleep(_WAIT)
                     yield Progress(0, 0)

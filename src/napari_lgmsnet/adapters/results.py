@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.adapters.layers import image_of, mask_geometry, place_layer, shape_of, source_of
+from napari_lgmsnet.core.axis_order import inverse
 from napari_lgmsnet.core.geometry import Box
 
 if TYPE_CHECKING:
@@ -73,10 +75,13 @@ class Results:
     ----------
     layers : napari LayerList
         The viewer's.
+    settle : callable
+        Called before a mask is changed, so that nobody else is in the midst of changing it.
     """
 
-    def __init__(self, layers: LayerList) -> None:
+    def __init__(self, layers: LayerList, settle: Callable[[], object]) -> None:
         self._layers = layers
+        self._settle = settle
         self._results: dict[Any, Result] = {}
 
     def of(self, image: Image) -> Result | None:
@@ -209,6 +214,7 @@ class Results:
 
     def _write(self, result: Result) -> None:
         """Write the prediction's labels where they differ, so that undo never brings a mixture."""
+        self._settle()
         mask, region, labels = result.mask, result.region, result.prediction.labels
         if result.edited(region):
             # Undo gives the person's edits back.
@@ -233,17 +239,50 @@ def metadata_of(result: Result, role: str) -> dict[str, Any]:
         "checkpoint": prediction.info.name,
         "sha256": prediction.sha256,
         "recipe": prediction.info.recipe.name,
-        "recipe_contents": prediction.info.recipe.model_dump(mode="json"),
+        "recipe_contents": _recipe_of(result),
         "settings": prediction.settings.model_dump(),
         "level": result.part.level,
+        "box": _box_of(result),
         "device": prediction.device,
         "description": prediction.describe(),
     }
 
 
+def _recipe_of(result: Result) -> dict[str, Any]:
+    """Return the recipe in plain types, such that it gives the same from the file itself."""
+    from napari_lgmsnet.core.preprocess import axis_codes
+
+    prediction = result.prediction
+    recipe = prediction.info.recipe.model_dump(mode="json")
+    if recipe["orientation"] is None and "layer_axes" in source_of(result.image):
+        # The network saw the axes as the viewer has them, which are not those of the file.
+        recipe["orientation"] = axis_codes(prediction.volume)
+    return recipe
+
+
+def _box_of(result: Result) -> list[list[int]] | None:
+    """Return the part of the image that was segmented, along the axes of its file."""
+    part, box = result.part, list(result.region)
+    if part.channel_axis:
+        del box[part.channel_axis]
+    spans = [
+        [one.start, one.stop] if isinstance(one, slice) else [one, one + 1]
+        for one in box[part.leading :]
+    ]
+    if spans == [[0, size] for size in part.spatial_shape]:
+        return None
+    order = source_of(result.image).get("layer_axes", range(len(spans)))
+    return [spans[place] for place in inverse(tuple(order))]
+
+
 def _level_of(part: LayerImage) -> str:
     """Return what the names of layers say of their level."""
     return f" (level {part.level + 1})" if len(part.levels) > 1 else ""
+
+
+def checkpoint_of(mask: Labels) -> str:
+    """Return the SHA-256 of the checkpoint that made a mask; empty where the layer has none."""
+    return str(mask.metadata.get(METADATA, {}).get("sha256", ""))
 
 
 def is_result(layer: Any) -> bool:

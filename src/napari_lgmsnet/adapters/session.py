@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
+from napari_lgmsnet.adapters.gradual import Writer
 from napari_lgmsnet.adapters.results import Result, Results
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
+    from napari_lgmsnet.adapters.case_jobs import Wanted
     from napari_lgmsnet.adapters.jobs import Loaded
     from napari_lgmsnet.core.project import Project
 
@@ -29,10 +31,14 @@ class Session:
 
     Attributes
     ----------
+    writer : Writer
+        Writes large changes into masks, piece by piece.
     results : Results
         The layers that predictions made.
     loaded : Loaded or None
         The checkpoint that was used last, in memory.
+    network_of : callable
+        Returns with what a mask was predicted whose probabilities were not kept; None for others.
     project : Project or None
         The one that is open in this viewer.
     means : "stroke", "click", "tool" or "network"
@@ -59,9 +65,11 @@ class Session:
 
     def __init__(self, layers: LayerList) -> None:
         # Not the viewer: what is held for as long as it lives must not keep it alive.
-        self.results = Results(layers)
+        self.writer = Writer(layers)
+        self.results = Results(layers, self.writer.finish)
         self.loaded: Loaded | None = None
         self.means: Means = "stroke"
+        self.network_of: Callable[[Layer], Wanted | None] = lambda _mask: None
         self.project: Project | None = None
         self._layers = layers
         self._actions: dict[str, Callable[[], object]] = {}

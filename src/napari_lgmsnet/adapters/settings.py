@@ -28,6 +28,8 @@ class Preferences(BaseModel):
         Name of a checkpoint that ships, or a file; empty for the first that ships.
     device : str
         auto, cpu, cuda or mps.
+    engine : str
+        What runs the network: auto, torch, fused or openvino.
     flips : bool
         Average over all flips.
     overlap : float
@@ -40,6 +42,7 @@ class Preferences(BaseModel):
 
     checkpoint: str = ""
     device: str = "auto"
+    engine: str = "auto"
     flips: bool = False
     overlap: float = -1.0
     threshold: float = 0.5

@@ -33,6 +33,7 @@ class Shortcut:
 
 SHORTCUTS = (
     Shortcut("correct_by_clicks", "Correct by clicks, on or off", "C"),
+    Shortcut("click_less", "Let the last click reach half as far", "Shift-C"),
     Shortcut("keep_largest", "Keep the largest object", "K"),
     Shortcut("fill_holes", "Fill holes", "H"),
     Shortcut("remove_islands", "Remove islands", "I"),

@@ -15,6 +15,7 @@ from napari_lgmsnet.core.io.beside import name_of_mask, name_of_probability
 from napari_lgmsnet.core.io.formats import check_fits, check_target, format_of
 from napari_lgmsnet.core.levels import choose_level
 from napari_lgmsnet.core.model import Model
+from napari_lgmsnet.core.part import Spans, cut_out, placed
 from napari_lgmsnet.core.paths import split_suffix
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings
 from napari_lgmsnet.core.types import Progress, Volume
@@ -40,6 +41,8 @@ class Job:
     record : Path, optional
         Where it is noted how the mask was made. None for a mask whose own name was given: that
         one is made whenever it is asked for.
+    box : Spans, optional
+        The only part that is segmented, in voxels of the level; the rest is background.
     """
 
     source: Path
@@ -50,6 +53,7 @@ class Job:
     frame: int | None = None
     series: str | None = None
     record: Path | None = None
+    box: Spans | None = None
 
     @property
     def targets(self) -> tuple[Path, ...]:
@@ -82,6 +86,7 @@ def plan(
     frame: int | None = None,
     series: str | None = None,
     file_ending: str | None = None,
+    box: Spans | None = None,
 ) -> list[Job]:
     """Say which file is written for which, and refuse before anything is computed.
 
@@ -104,6 +109,8 @@ def plan(
     file_ending : str, optional
         Of masks in a folder, such as ``.nii.gz``; without it that of the input or the closest
         to it.
+    box : Spans, optional
+        The only part that is segmented.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def plan(
         check_target(mask, source)
         probability = mask.with_name(name_of_probability(mask)) if probabilities else None
         record = None if as_file else mask.parent / RECORDS / f"{mask.name}.json"
-        jobs.append(Job(source, mask, probability, overwrite, level, frame, series, record))
+        jobs.append(Job(source, mask, probability, overwrite, level, frame, series, record, box))
     _check_targets(jobs)
     for job in jobs:
         job.mask.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +163,8 @@ def predict_file(
         If the file cannot be read, predicted on or written.
     """
     volume = read_job(job, model, settings)
-    prediction = yield from iterate(model, volume, settings)
+    prediction = yield from iterate(model, cut_out(volume, job.box), settings)
+    prediction = placed(prediction, volume, job.box)
     write_job(job, prediction)
     return prediction
 

@@ -16,6 +16,7 @@ from napari_lgmsnet.core import progress
 from napari_lgmsnet.core.arrays import volume_from_array
 from napari_lgmsnet.core.channels import choose_channels
 from napari_lgmsnet.core.device import choose_device
+from napari_lgmsnet.core.engines.choice import Chosen
 from napari_lgmsnet.core.errors import InputError, OutOfMemoryError
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.network.architecture import MULTIPLE
@@ -24,7 +25,7 @@ from napari_lgmsnet.core.prediction import Prediction, PredictSettings, make_set
 from napari_lgmsnet.core.preprocess import prepare, turn
 from napari_lgmsnet.core.slices import slices_of, slicing
 from napari_lgmsnet.core.types import Progress, Volume
-from napari_lgmsnet.core.windows import slide
+from napari_lgmsnet.core.windows import slide, tile
 
 
 def predict(
@@ -114,7 +115,8 @@ def iterate(
     model.network.to(device)
     while True:
         try:
-            logits = yield from _logits(model, chosen, settings, window, device)
+            run = _Run(model, settings, window, device)
+            logits = yield from run.logits(chosen)
             break
         except RuntimeError as error:
             if not is_out_of_memory(error):
@@ -124,6 +126,7 @@ def iterate(
         if device.type == "cuda":
             torch.cuda.empty_cache()
         yield Progress(0, 0, f"out of memory: {notes[0]}, starting again")
+    assert run.chosen is not None
     probabilities = probabilities_from_logits(logits).numpy()
     return Prediction(
         labels=labels_from_probabilities(probabilities, settings.threshold),
@@ -134,8 +137,9 @@ def iterate(
         settings=settings,
         device=str(device),
         window=window,
-        notes=notes,
+        notes=(*notes, *run.chosen.notes),
         seconds=time.perf_counter() - start,
+        engine=run.chosen.engine.name,
     )
 
 
@@ -170,51 +174,57 @@ def _iterate_series(
     )
 
 
-def _logits(
-    model: Model,
-    volume: Volume,
-    settings: PredictSettings,
-    window: tuple[int, ...],
-    device: torch.device,
-) -> Generator[Progress, None, Tensor]:
-    """Return logits (K, *S) on the volume's grid."""
-    if model.info.recipe.dimensions == volume.ndim_spatial:
-        return (yield from _logits_of_one(model, volume, settings, window, device))
-    if model.info.recipe.dimensions == 3:
-        raise InputError(
-            f'"{model.info.name}" works on volumes, "{volume.name}" is an image: choose a volume, '
-            "or a 2D checkpoint"
-        )
-    turned, grid = turn(volume, slicing(volume, model.info.recipe.orientation))
-    count = turned.spatial_shape[0]
-    # Filled in place: a list of slices, stacked at the end, would need twice the memory.
-    whole = torch.empty(0)
-    for done, piece in enumerate(slices_of(turned)):
-        here = Progress(done, count, f"slice {done + 1} of {count}")
-        yield here
-        job = _logits_of_one(model, piece, settings, window, device)
-        logits = yield from progress.within(job, here)
-        if done == 0:
-            whole = torch.empty((logits.shape[0], *turned.spatial_shape))
-        whole[:, done] = logits
-    return grid.restore(whole)
+class _Run:
+    """A network's way through a volume, with windows of one size and one engine."""
 
+    def __init__(
+        self, model: Model, settings: PredictSettings, window: tuple[int, ...], device: torch.device
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._window = window
+        self._device = device
+        self.chosen: Chosen | None = None
 
-def _logits_of_one(
-    model: Model,
-    volume: Volume,
-    settings: PredictSettings,
-    window: tuple[int, ...],
-    device: torch.device,
-) -> Generator[Progress, None, Tensor]:
-    recipe = model.info.recipe
-    whole = not settings.native
-    array, grid = prepare(volume.loaded(), recipe, model.info.architecture.in_channels, whole=whole)
-    overlap = recipe.overlap if settings.overlap is None else settings.overlap
-    logits = yield from slide(
-        model.network, torch.from_numpy(array), window, overlap, device, flips=bool(settings.flips)
-    )
-    return grid.restore(logits)
+    def logits(self, volume: Volume) -> Generator[Progress, None, Tensor]:
+        """Return logits (K, *S) on the volume's grid."""
+        info = self._model.info
+        if info.recipe.dimensions == volume.ndim_spatial:
+            return (yield from self._of_one(volume, 1))
+        if info.recipe.dimensions == 3:
+            raise InputError(
+                f'"{info.name}" works on volumes, "{volume.name}" is an image: choose a volume, '
+                "or a 2D checkpoint"
+            )
+        turned, grid = turn(volume, slicing(volume, info.recipe.orientation))
+        count = turned.spatial_shape[0]
+        # Filled in place: a list of slices, stacked at the end, would need twice the memory.
+        whole = torch.empty(0)
+        for done, piece in enumerate(slices_of(turned)):
+            here = Progress(done, count, f"slice {done + 1} of {count}")
+            yield here
+            logits = yield from progress.within(self._of_one(piece, count), here)
+            if done == 0:
+                whole = torch.empty((logits.shape[0], *turned.spatial_shape))
+            whole[:, done] = logits
+        return grid.restore(whole)
+
+    def _of_one(self, volume: Volume, count: int) -> Generator[Progress, None, Tensor]:
+        """Return the logits of one of several alike."""
+        info, settings, window = self._model.info, self._settings, self._window
+        recipe, channels = info.recipe, info.architecture.in_channels
+        array, grid = prepare(volume.loaded(), recipe, channels, whole=not settings.native)
+        overlap = recipe.overlap if settings.overlap is None else settings.overlap
+        flips = bool(settings.flips)
+        if self.chosen is None:
+            places = len(tile(array.shape[1:], window, overlap).places)
+            windows = count * places * (2 ** len(window) if flips else 1)
+            choosing = self._model.engines.choose(settings.engine, window, windows, self._device)
+            self.chosen = yield from choosing
+        engine = self.chosen.engine
+        image = torch.from_numpy(array)
+        logits = yield from slide(engine, image, window, overlap, self._device, flips=flips)
+        return grid.restore(logits)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from napari_lgmsnet.core.engines.choice import Engines
 from napari_lgmsnet.core.info import ClassInfo, ModelInfo, default_classes, named_classes
 from napari_lgmsnet.core.network import LGMSNet
 from napari_lgmsnet.core.recipes import Recipe
@@ -26,15 +27,31 @@ class Model:
         Of the file it was read from; empty for a network that lies in memory only.
     path : Path, optional
         The file it was read from.
+    engines : Engines, optional
+        What runs the network, where another model has the same one.
     """
 
     def __init__(
-        self, network: LGMSNet, info: ModelInfo, sha256: str = "", path: Path | None = None
+        self,
+        network: LGMSNet,
+        info: ModelInfo,
+        sha256: str = "",
+        path: Path | None = None,
+        *,
+        engines: Engines | None = None,
     ) -> None:
         self.network = network.eval()
         self.info = info
         self.sha256 = sha256
         self.path = path
+        self._engines = Engines(self.network) if engines is None else engines
+
+    @property
+    def engines(self) -> Engines:
+        """Return what runs the network; other ones once another network stands in its place."""
+        if self._engines.network is not self.network:
+            self._engines = Engines(self.network)
+        return self._engines
 
     def with_recipe(self, recipe: Recipe) -> Model:
         """Return the same network with another recipe.
@@ -45,7 +62,7 @@ class Model:
             If the recipe has another number of dimensions.
         """
         info = ModelInfo.model_validate({**self.info.model_dump(), "recipe": recipe.model_dump()})
-        return Model(self.network, info, self.sha256, self.path)
+        return Model(self.network, info, self.sha256, self.path, engines=self.engines)
 
     @property
     def parameters(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
@@ -23,6 +23,10 @@ class PredictSettings(BaseModel):
     ----------
     device : str
         As for :func:`~napari_lgmsnet.core.device.choose_device`.
+    engine : str
+        What runs the network: ``torch``, ``fused``, ``openvino`` (an extra), or ``auto`` for the
+        fastest on this machine. The answers are the same but for rounding; ``torch``, the
+        default, gives the same bits in every process.
     native : bool
         Run images in windows at their own size, even if the recipe resizes them.
     overlap : float, optional
@@ -40,6 +44,7 @@ class PredictSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str = "auto"
+    engine: Literal["auto", "torch", "fused", "openvino"] = "torch"
     native: bool = False
     overlap: float | None = Field(default=None, ge=0.0, lt=1.0)
     flips: bool | None = None
@@ -90,6 +95,8 @@ class Prediction:
         What a person should know, for instance that memory allowed smaller windows only.
     seconds : float
         Time taken.
+    engine : str
+        What ran the network.
     """
 
     labels: NDArray[np.uint8]
@@ -102,6 +109,7 @@ class Prediction:
     window: tuple[int, ...]
     notes: tuple[str, ...]
     seconds: float
+    engine: str = "torch"
 
     def at_threshold(self, threshold: float) -> Prediction:
         """Return the same prediction cut at another threshold; the network is not run again."""
@@ -133,7 +141,7 @@ class Prediction:
             f"threshold {s.threshold:g}",
             *(["flips"] if s.flips else []),
             *([f"channels {', '.join(str(one + 1) for one in s.channels)}"] if s.channels else []),
-            self.device,
+            self.device if self.engine == "torch" else f"{self.device} ({self.engine})",
             f"{self.seconds:.1f} s",
             *self.notes,
         ]

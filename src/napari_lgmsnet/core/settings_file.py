@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.headless import Level
 from napari_lgmsnet.core.io.atomic import atomic_path
+from napari_lgmsnet.core.part import Spans
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings, make_settings
 from napari_lgmsnet.core.recipes import Recipe
 
@@ -30,6 +31,7 @@ class _Contents(BaseModel):
 
     checkpoint: _Checkpoint
     level: Level = 0
+    box: Spans | None = None
     recipe: Recipe | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
 
@@ -49,6 +51,8 @@ class SavedSettings:
     settings : PredictSettings
     level : int or "auto"
         Of pyramids.
+    box : Spans, optional
+        The only part that was segmented: voxels of the level from 0, along the file's own axes.
     """
 
     checkpoint: str
@@ -56,6 +60,7 @@ class SavedSettings:
     recipe: Recipe | None
     settings: PredictSettings
     level: Level = 0
+    box: Spans | None = None
 
 
 def settings_of(prediction: Prediction, checkpoint: str | Path, level: Level = 0) -> SavedSettings:
@@ -71,10 +76,10 @@ def settings_of(prediction: Prediction, checkpoint: str | Path, level: Level = 0
 
     Notes
     -----
-    The recipe is noted whole, so that a later version with another one gives the same mask. The
-    device is not: the result does not depend on it but for rounding.
+    The recipe is noted whole, so that a later version with another one gives the same mask. Device
+    and engine are not: the result does not depend on them but for rounding.
     """
-    settings = prediction.settings.model_copy(update={"device": "auto"})
+    settings = prediction.settings.model_copy(update={"device": "auto", "engine": "torch"})
     return SavedSettings(
         str(checkpoint), prediction.sha256, prediction.info.recipe, settings, level
     )
@@ -91,6 +96,7 @@ def write_settings(path: str | Path, saved: SavedSettings, *, overwrite: bool = 
     lines = [
         "# napari-lgmsnet predict IMAGES -o MASKS --settings THIS_FILE",
         *([f"level = {_value(saved.level)}"] if saved.level != 0 else []),
+        *([f"box = {_value(saved.box)}"] if saved.box is not None else []),
         "",
         "[checkpoint]",
         f"name = {_value(saved.checkpoint)}",
@@ -134,6 +140,7 @@ def read_settings(path: str | Path) -> SavedSettings:
         contents.recipe,
         settings,
         contents.level,
+        contents.box,
     )
 
 

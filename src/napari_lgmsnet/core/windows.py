@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import torch
-from monai.data.utils import compute_importance_map, dense_patch_slices
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_lgmsnet.core.types import Progress
 
 Network = Callable[[Tensor], Tensor]
+_SIGMA = 0.125
+"""Width of the Gaussian weights, as a share of the window."""
 
 
 def flips_of(dimensions: int, *, flips: bool) -> Iterator[tuple[int, ...]]:
@@ -95,13 +96,25 @@ def tile(
     ]
     padded = tuple(b + n + a for n, b, a in zip(size, before, after, strict=True))
     steps = [max(1, round(w * (1 - overlap)) // multiple) * multiple for w in window]
-    places = tuple(dense_patch_slices(padded, window, steps))
+    starts = [
+        # The last window is moved inwards.
+        [min(start, n - w) for start in range(0, n - w + step, step)]
+        for n, w, step in zip(padded, window, steps, strict=True)
+    ]
+    places = tuple(
+        tuple(slice(start, start + w) for start, w in zip(corner, window, strict=True))
+        for corner in product(*starts)
+    )
     return Tiling(size, window, tuple(before), tuple(after), places)
 
 
 def importance(window: tuple[int, ...]) -> Tensor:
-    """Return the Gaussian weights (*window) with which windows are blended."""
-    weights = compute_importance_map(window, mode="gaussian", sigma_scale=0.125)
+    """Return the weights (*window) with which windows are blended: Gaussian, as MONAI has them."""
+    weights = torch.ones(())
+    for n in window:
+        place = torch.arange(n) - (n - 1) / 2
+        bell = torch.exp(place**2 / (-2 * (_SIGMA * n) ** 2))
+        weights = weights[..., None] * bell
     return weights.clamp_min(1e-3)
 
 

@@ -67,7 +67,8 @@ class CorrectWidget(QScrollArea):
     @property
     def busy(self) -> bool:
         """Return whether anything is worked out."""
-        return self.bench.queue.busy or self.measures.queue.busy
+        bench = self.bench
+        return bench.queue.busy or bench.session.writer.busy or self.measures.queue.busy
 
     def _lay_out(self) -> None:
         form = plain_form()
@@ -131,6 +132,7 @@ class CorrectWidget(QScrollArea):
         return {
             **tools,
             "correct_by_clicks": self.clicks.switch.toggle,
+            "click_less": self.clicks.tool.less,
             "next_doubt": partial(self.doubt.go, 1),
             "previous_doubt": partial(self.doubt.go, -1),
             "doubt_done": self.doubt.tick_off,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -12,9 +14,13 @@ from napari_lgmsnet.adapters import correct_jobs
 from napari_lgmsnet.adapters.bench import Bench
 from napari_lgmsnet.adapters.doubt_tour import Tour, show_doubt, show_region
 from napari_lgmsnet.adapters.edit_target import Target
+from napari_lgmsnet.adapters.results import checkpoint_of
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.widgets.combos import plain_combo
 from napari_lgmsnet.widgets.forms import plain_form
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.prediction import Prediction
 
 DOUBT, LOOK = "doubt", "look"
 AT_ONCE, VIEWS = "probabilities", "views"
@@ -66,18 +72,30 @@ class DoubtSection(QObject):
         bench = self._bench
         try:
             target = bench.target()
+            shown = bench.session.results.behind(target.mask)
+            # A project keeps no probabilities, but knows the network.
+            wanted = bench.session.network_of(target.mask) if shown is None else None
             if self.way.currentData() == AT_ONCE:
-                self._on_entropy(target, self._from_probabilities(target))
+                if wanted is None:
+                    self._on_entropy(target, self._from_probabilities(target))
+                    return
+                sha256 = checkpoint_of(target.mask)
+                asking = correct_jobs.ask_network(target, wanted, sha256)
+                bench.queue.ask(DOUBT, asking, lambda answer: self._on_answer(target, *answer))
                 return
             loaded, image = bench.session.loaded, target.pixels()
-            if loaded is None or image is None:
+            reference = loaded.reference if loaded is not None else ""
+            settings = self._settings(target)
+            if wanted is not None:
+                loaded, reference, settings = wanted.loaded, wanted.reference, wanted.settings
+            if not reference or image is None:
                 raise InputError(
                     "views need a network and an image: run Segment on this image first"
                 )
         except InputError as error:
             bench.failed.emit(error)
             return
-        job = correct_jobs.doubt(image, loaded.reference, loaded, self._settings(target))
+        job = correct_jobs.doubt(image, reference, loaded, settings)
         bench.queue.ask(DOUBT, job, lambda answer: self._on_views(target, *answer))
 
     def go(self, by: int) -> None:
@@ -113,15 +131,25 @@ class DoubtSection(QObject):
             raise InputError(
                 "there are no probabilities of this mask: run Segment on its image first"
             )
-        p = np.clip(result.probability.data[target.box].astype(np.float32), 1e-6, 1 - 1e-6)
-        entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+        entropy = _entropy(result.probability.data[target.box])
         covered = np.zeros(target.mask.data.shape, bool)
         covered[result.region] = True
         return np.where(covered[target.box], entropy, 0)
 
-    def _settings(self, target: Target) -> dict[str, Any]:
+    def _settings(self, target: Target) -> Mapping[str, Any]:
         result = self._bench.session.results.behind(target.mask)
         return {} if result is None else result.prediction.settings.model_dump()
+
+    def _on_answer(self, target: Target, loaded: Any, prediction: Prediction | None) -> None:
+        self._bench.session.loaded = loaded
+        if prediction is None:
+            self._bench.failed.emit(
+                InputError(
+                    "the checkpoint that made this mask is another one now: predict the case again"
+                )
+            )
+            return
+        self._on_entropy(target, _entropy(prediction.foreground))
 
     def _on_views(self, target: Target, loaded: Any, found: Any) -> None:
         self._bench.session.loaded = loaded
@@ -156,3 +184,9 @@ class DoubtSection(QObject):
         self.show.setEnabled(self._bench.mask is not None)
         for button in (self.previous, self.done, self.next):
             button.setEnabled(self.tour is not None)
+
+
+def _entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return how unsure a network is that says this of the foreground, in bits."""
+    p = np.clip(probability.astype(np.float32), 1e-6, 1 - 1e-6)
+    return np.asarray(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)), dtype=np.float32)

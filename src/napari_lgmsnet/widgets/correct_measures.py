@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -53,6 +54,9 @@ class MeasureSection(QObject):
         self.columns: dict[str, list[Any]] = {}
         self._shown: Labels | None = None
         self.table = NumberTable()
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.line.hide()
         self.refresh = QPushButton("Measure")
         self.save = QPushButton("Save as CSV…")
         self.reference = LayerCombo(bench.viewer, self._may_refer, none="choose a reference mask")
@@ -68,6 +72,7 @@ class MeasureSection(QObject):
         form.addRow("Reference", both)
         self.layout_ = QVBoxLayout()
         self.layout_.addWidget(self.table)
+        self.layout_.addWidget(self.line)
         self.layout_.addLayout(row)
         self.layout_.addLayout(form)
         self._timer = QTimer(self)
@@ -99,7 +104,9 @@ class MeasureSection(QObject):
                 self._bench.failed.emit(error)
             return
         if live and target.labels.size > LIVE:
+            self._tell_why_not(target.labels.size)
             return
+        self.line.hide()
         job = correct_jobs.measure(target, self._bench.names)
         self.queue.ask(MEASURE, job, lambda found: self._on_measured(target, found))
 
@@ -123,6 +130,15 @@ class MeasureSection(QObject):
         """Stop what is under way. May be called when Qt has deleted this already."""
         self.queue.abandon()
         self.reference.leave()
+
+    def _tell_why_not(self, voxels: int) -> None:
+        older = "The table is older than your last edits. " if self.table.rowCount() else ""
+        self.line.setText(
+            f"{older}This mask has {voxels / 1e6:.0f} million voxels: measuring it after every "
+            f"stroke would slow the window down (it is done up to {LIVE / 1e6:.0f} million). "
+            "Choose Measure when you want the figures."
+        )
+        self.line.show()
 
     def _on_edited(self) -> None:
         self._timer.start()
@@ -150,6 +166,7 @@ class MeasureSection(QObject):
             self._enable()
             return  # a comparison stays until the mask is edited
         self._shown = self._bench.mask
+        self.line.hide()
         self.table.setRowCount(0)
         self.columns = {}
         if self._shown is not None:

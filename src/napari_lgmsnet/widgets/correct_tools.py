@@ -220,9 +220,14 @@ class ToolSection(QObject):
     def _on_done(self, target: Target, title: str, change: Any) -> None:
         if change.empty:
             self._bench.said.emit(f"{title}: there was nothing to change.")
-        elif self._bench.write(target, change, "tool"):
-            count = f"{change.voxels:,}".replace(",", " ")
-            self._bench.said.emit(f"{title}: {count} voxels changed. Ctrl+Z takes it back.")
+            return
+        count = f"{change.voxels:,}".replace(",", " ")
+
+        def say(written: bool) -> None:
+            if written:
+                self._bench.said.emit(f"{title}: {count} voxels changed. Ctrl+Z takes it back.")
+
+        self._bench.write(target, change, "tool", say)
 
     def _scale(self, target: Target) -> None:
         """Begin with amounts that suit the voxels, and count in their unit."""

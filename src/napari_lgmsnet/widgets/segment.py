@@ -17,6 +17,7 @@ from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.core.catalogue import shipped
+from napari_lgmsnet.core.engines.names import AUTO
 from napari_lgmsnet.core.errors import CheckpointError, InputError
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
@@ -307,6 +308,8 @@ class SegmentWidget(QWidget):
         with self.session.changing_by("network"):
             result = self.results.show(run.image, run.part, run.region, prediction)
         self.session.predicted.emit(result)
+        if prediction.settings.engine == AUTO:
+            self.options.show_engine(prediction.engine)
         self.bar.say(
             f'"{result.mask.name}" made with {prediction.info.name} in '
             f"{duration(prediction.seconds)} on {prediction.device}. Paint in it to correct.",

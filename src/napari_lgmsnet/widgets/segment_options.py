@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QSpinBox
 
 from napari_lgmsnet.adapters.settings import preferences
+from napari_lgmsnet.core.engines.names import AUTO, TITLES, installed
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.recipes import Recipe
+from napari_lgmsnet.widgets.combos import plain_combo, refill
 from napari_lgmsnet.widgets.region import RegionPicker
 from napari_lgmsnet.widgets.run_options import RunOptions, is_for_volumes
 
@@ -34,6 +36,12 @@ class SegmentOptions(RunOptions):
         self.region = RegionPicker(viewer)
         form.addRow("Re&gion", self.region)
         super().__init__(form)
+        self.engine = plain_combo(
+            "What runs the network on the processor; auto finds the fastest by a short trial, once "
+            "for each checkpoint. The masks are the same"
+        )
+        form.addRow("En&gine", self.engine)
+        self.show_engine("")
         self.overlap = QSpinBox()
         self.overlap.setRange(_OWN, 95)
         self.overlap.setSingleStep(5)
@@ -57,9 +65,26 @@ class SegmentOptions(RunOptions):
         overlap = self.overlap.value()
         return {
             **super().settings(),
+            "engine": self.engine.currentData(),
             "overlap": None if overlap < 0 else overlap / 100,
             "flips": self.flips.isChecked(),
         }
+
+    def show_engine(self, used: str) -> None:
+        """Offer the engines that are installed, and say which one auto took lately.
+
+        Parameters
+        ----------
+        used : str
+            Its name; empty if there was no prediction yet.
+        """
+        automatic = f"{TITLES[AUTO]} ({TITLES[used]})" if used else TITLES[AUTO]
+        names = dict.fromkeys((*installed(), preferences().engine))
+        engines = [(TITLES[name], name) for name in names if name != AUTO]
+        first = self.engine.count() == 0
+        refill(self.engine, [(automatic, AUTO), *engines])
+        if first:
+            self.engine.setCurrentIndex(self.engine.findData(preferences().engine))
 
     def suit(self, info: ModelInfo | None, axes: int) -> None:
         """Offer what makes sense for a checkpoint and an image with this many spatial axes."""

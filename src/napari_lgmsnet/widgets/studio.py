@@ -1,4 +1,4 @@
-"""All of the work in one place: Segment, Inspect, Correct, Fine-tune, as tabs."""
+"""All of the work in one place: Segment, Inspect, Correct, Cases, Fine-tune, as tabs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QWidget
 
+from napari_lgmsnet.widgets.cases import CasesWidget
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
 from napari_lgmsnet.widgets.correct import CorrectWidget
 from napari_lgmsnet.widgets.inspect import InspectWidget
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StudioWidget(QTabWidget):
-    """Segment, Inspect, Correct and Fine-tune, with one checkpoint for all of them.
+    """Segment, Inspect, Correct, Cases and Fine-tune, with one checkpoint for all of them.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ class StudioWidget(QTabWidget):
 
     Attributes
     ----------
-    segment, inspect, correct, tune : the widgets in the tabs
+    segment, inspect, correct, cases, tune : the widgets in the tabs
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -33,12 +34,19 @@ class StudioWidget(QTabWidget):
         self.segment = SegmentWidget(napari_viewer)
         self.inspect = InspectWidget(napari_viewer)
         self.correct = CorrectWidget(napari_viewer)
+        self.cases = CasesWidget(napari_viewer)
         self.tune = TuneWidget(napari_viewer)
         self._add("Segment", _scrolled(self.segment), "Let a network make a mask")
         self._add("Inspect", self.inspect, "See what the network attends to")
         self._add("Correct", self.correct, "Correct the mask")
+        self._add("Cases", self.cases, "Go through many images; nothing is lost")
         self._add("Fine-tune", self.tune, "Teach the network your corrections")
-        boxes = (self.segment.checkpoint, self.inspect.checkpoint, self.tune.checkpoint)
+        boxes = (
+            self.segment.checkpoint,
+            self.inspect.checkpoint,
+            self.cases.checkpoint,
+            self.tune.checkpoint,
+        )
         for box in boxes:
             others = [one for one in boxes if one is not box]
             for other in others:

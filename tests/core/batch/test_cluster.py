@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from napari_lgmsnet.core import headless, progress
 from napari_lgmsnet.core.batch import Outcome, run_jobs
 from napari_lgmsnet.core.batch.cluster import (
     Parcel,
-    connected,
     pack_size,
     run_on_cluster,
     work_on,
@@ -32,7 +30,7 @@ from tests.core.helpers import small_model
 
 distributed = pytest.importorskip("distributed")
 
-COUNT = 12
+COUNT = 8
 SETTINGS = PredictSettings(native=True, device="cpu")
 
 
@@ -56,12 +54,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> Model:
     return load(checkpoint)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with connected(workers=2) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +156,11 @@ def test_a_scheduler_elsewhere(
 
 
 def test_workers_of_its_own(images: Path, checkpoint: Path, expected: dict, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "napari_lgmsnet", "predict", str(images / "case 0*.png")]
-    command += ["-o", str(tmp_path / "out"), "-c", str(checkpoint), "--native", "--workers", "2"]
+    command = [sys.executable, "-m", "napari_lgmsnet", "predict", str(images / "case 0[0-3].png")]
+    command += ["-o", str(tmp_path / "out"), "-c", str(checkpoint), "--native", "--workers", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     found = masks(tmp_path / "out")
-    assert len(found) == 10
+    assert len(found) == 4
     assert found.items() <= expected.items()

@@ -112,3 +112,18 @@ def test_nothing_painted_or_one_plane_only() -> None:
     assert run(edit.interpolate(labels, ONE)).empty
     labels[2, 3, 3] = 1
     assert run(edit.interpolate(labels, ONE)).empty
+
+
+def test_a_gap_of_which_a_plane_would_stay_empty_is_left_alone() -> None:
+    """Two specks far apart do not meet half way; painting beside each would come out as tails."""
+    labels = np.zeros((9, 40, 60), np.uint8)
+    labels[0, 18:22, 8:12] = 1
+    labels[4, 18:22, 44:52] = 1
+    labels[4, 18:22, 2:5] = 1
+    labels[8, 18:22, 2:5] = 1
+    labels[8, 18:22, 44:52] = 1
+    labels[2] = 2  # in the way: this plane of the first gap cannot show the class
+    change = run(edit.interpolate(labels, (1, 1, 1), label=1))
+    assert set(np.unique(change.indices[0])) == {5, 6, 7}
+    change.apply(labels)
+    assert run(edit.interpolate(labels, (1, 1, 1), label=1)).empty

@@ -39,13 +39,14 @@ def spread(
         What the function returned, or the exception it raised.
     """
     import distributed
+    from dask.utils import funcname
 
     waiting = iter(enumerate(items))
     run = uuid4().hex
     pending: dict[str, tuple[int, Any, int]] = {}
 
     def submit(number: int, item: Any, attempt: int) -> Any:
-        key = f"{function.__name__}-{number}-{attempt}-{run}"
+        key = f"{funcname(function)}-{number}-{attempt}-{run}"
         pending[key] = (number, item, attempt)
         return client.submit(function, *shared, item, key=key, pure=False)
 

@@ -10,6 +10,7 @@ from napari_lgmsnet.core.batch.outcome import Outcome
 from napari_lgmsnet.core.errors import LGMSNetError
 from napari_lgmsnet.core.headless import Job, read_job, write_job
 from napari_lgmsnet.core.model import Model
+from napari_lgmsnet.core.part import cut_out, placed
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings
 from napari_lgmsnet.core.types import Volume
 
@@ -25,7 +26,9 @@ class Ready:
     ----------
     job : Job
         Allowed to overwrite, if what is there is this program's own.
+    whole : Volume
     volume : Volume
+        The part of it that is to be segmented.
     wanted : dict
         What its record says of how it is made.
     sha256 : str
@@ -33,6 +36,7 @@ class Ready:
     """
 
     job: Job
+    whole: Volume
     volume: Volume
     wanted: dict[str, Any]
     sha256: str
@@ -48,7 +52,8 @@ def prepare(job: Job, model: Model, settings: PredictSettings) -> Ready | Outcom
             return Outcome.of(job, "skipped", "done before, in the same way")
         if state == "started":
             job = replace(job, overwrite=True)
-        return Ready(job, read_job(job, model, settings), wanted, sha256)
+        whole = read_job(job, model, settings)
+        return Ready(job, whole, cut_out(whole, job.box), wanted, sha256)
     except OF_ONE_CASE as error:
         return failed(job, error)
 
@@ -58,7 +63,7 @@ def write(ready: Ready, prediction: Prediction) -> Outcome:
     job = ready.job
     try:
         records.start(job, ready.wanted, ready.sha256)
-        write_job(job, prediction)
+        write_job(job, placed(prediction, ready.whole, job.box))
         records.finish(job, ready.wanted, ready.sha256)
     except OF_ONE_CASE as error:
         return failed(job, error)

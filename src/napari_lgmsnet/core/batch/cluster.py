@@ -42,7 +42,7 @@ _LARGEST_PACK, _PACKS = 16, 8
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _model: tuple[str, Model] | None = None
-one_at_a_time = Lock()
+_busy = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,20 @@ class Parcel:
             network = build(state, info.architecture, Path(info.name))
             _model = (self.key, Model(network, info, self.sha256))
         return _model[1]
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let this worker do nothing else meanwhile, and read lazy data itself.
+
+    A worker with several threads would hold as many volumes at once. And a lazy array that is
+    computed on a worker would become tasks of the cluster, for which it would wait while the next
+    task waits for it.
+    """
+    import dask
+
+    with _busy, dask.config.set(scheduler="synchronous"):
+        yield
 
 
 @contextmanager
@@ -218,8 +232,7 @@ def explained(error: BaseException) -> BaseException:
 def work_on(parcel: Parcel, settings: PredictSettings, jobs: Sequence[Job]) -> list[Outcome]:
     """Do some cases one after another, on a worker."""
     outcomes = []
-    # A worker with several threads would hold as many volumes at once.
-    with one_at_a_time:
+    with one_at_a_time():
         model = parcel.open()
         for job in jobs:
             item = prepare(job, model, settings)

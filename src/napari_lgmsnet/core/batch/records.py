@@ -34,16 +34,17 @@ State = Literal["new", "started", "done"]
 def made_with(model: Model, job: Job, settings: PredictSettings) -> dict[str, Any]:
     """Return everything that determines a mask except the image, as JSON holds it.
 
-    The device is left out: results differ by rounding only.
+    Device and engine are left out: results differ by rounding only.
     """
     chosen: dict[str, Any] = {
         "checkpoint": model.sha256,
         "recipe": model.info.recipe.model_dump(mode="json"),
         "settings": {
-            **settings.model_dump(mode="json", exclude={"device"}),
+            **settings.model_dump(mode="json", exclude={"device", "engine"}),
             "level": job.level,
             "frame": job.frame,
             "series": job.series,
+            "box": job.box,
             "probabilities": job.probability is not None,
         },
         "version": __version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,20 @@ from napari_lgmsnet.core.components import Window, window_of, windows_of
 from napari_lgmsnet.core.edit.change import Change, Labels
 from napari_lgmsnet.core.edit.scope import EVERYWHERE, Draft, Scope, checked
 from napari_lgmsnet.core.errors import GeometryError
+from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.core.types import Progress
 
 Floats = NDArray[np.float32]
+Planes = dict[int, tuple[NDArray[np.bool_], Labels]]
+
+
+class Gap(NamedTuple):
+    """Planes between two that show a class."""
+
+    value: int
+    below: int
+    above: int
+    planes: range
 
 
 def interpolate(
@@ -32,8 +44,9 @@ def interpolate(
     Between two planes the signed distance to the outline passes linearly from one to the other
     (shape-based interpolation after Raya and Udupa 1990). Where both shapes overlap more with
     their centres of mass laid on each other, these move on a straight line, so that a slanted
-    vessel survives. Half way between shapes that are far apart nothing may be left. Planes that
-    show the class already, and those outside the first and the last, are left alone.
+    vessel survives. Half way between shapes that are far apart nothing may be left: such a gap is
+    left alone, so that no object is half painted. So are planes that show the class already, and
+    those outside the first and the last.
 
     Parameters
     ----------
@@ -76,45 +89,103 @@ def interpolate(
     window = scope.window(labels.shape)
     if window is None:
         return draft.finish()
-    planes = np.moveaxis(labels, axis, 0)
-    in_plane = tuple(step for other, step in enumerate(spacing) if other != axis)
-    tie = np.float32(1e-4 * min(in_plane))
-    between = _gaps(planes, label, scope)
-    wanted = [plane for plane in sorted(between) if window[axis].start <= plane < window[axis].stop]
-    for done, plane in enumerate(wanted):
-        yield Progress(done, len(wanted), f"plane {plane}")
-        # What lies exactly on the outline is outside, whatever rounding makes of it.
-        deepest = np.full(planes.shape[1:], tie, dtype=np.float32)
-        values = np.zeros(planes.shape[1:], dtype=labels.dtype)
-        for value, below, above in between[plane]:
-            part = (plane - below) / (above - below)
-            depth = _between(planes[below] == value, planes[above] == value, part, in_plane)
-            better = depth > deepest + tie * (values > 0)
-            deepest[better] = depth[better]
-            values[better] = value
-        where = values > 0
-        if not overwrite:
-            where &= planes[plane] == 0
-        box = tuple(
-            plane if other == axis else slice(0, size) for other, size in enumerate(labels.shape)
-        )
-        draft.write(box, where, values)
+    gaps = _gaps(np.moveaxis(labels, axis, 0), label, scope, window[axis])
+    # Painting one gap can make another one paintable: go on until nothing is left to paint, so
+    # that doing it again changes nothing.
+    now, painted = labels, True
+    while gaps and painted:
+        planes, gaps = yield from _filled(now, spacing, scope, axis, gaps, overwrite=overwrite)
+        painted = bool(planes)
+        if painted:
+            now = now.copy() if now is labels else now
+            for plane, (where, values) in planes.items():
+                np.moveaxis(now, axis, 0)[plane][where] = values[where]
+    if now is not labels:
+        for plane in range(window[axis].start, window[axis].stop):
+            box = _box_of(plane, axis, labels.shape)
+            draft.write(box, now[box] != labels[box], now[box])
     return draft.finish()
 
 
-def _gaps(planes: Labels, label: int | None, scope: Scope) -> dict[int, list[tuple[int, int, int]]]:
-    """Return for each plane to paint the labels, and the planes below and above that show them."""
-    shown: dict[int, list[int]] = {}
+def _filled(
+    labels: Labels,
+    spacing: tuple[float, ...],
+    scope: Scope,
+    axis: int,
+    gaps: list[Gap],
+    *,
+    overwrite: bool,
+) -> Generator[Progress, None, tuple[Planes, list[Gap]]]:
+    """Return what to paint in each plane, and the gaps that were left alone.
+
+    Where a plane of a gap would stay empty none of it is painted.
+    """
+    planes = np.moveaxis(labels, axis, 0)
+    in_plane = tuple(step for other, step in enumerate(spacing) if other != axis)
+    tie = np.float32(1e-4 * min(in_plane))
+    left: list[Gap] = []
+    while True:
+        result: Planes = {}
+        empty: set[Gap] = set()
+        wanted = sorted({plane for gap in gaps for plane in gap.planes})
+        for done, plane in enumerate(wanted):
+            yield Progress(done, len(wanted), f"plane {plane}")
+            here = [gap for gap in gaps if plane in gap.planes]
+            # What lies exactly on the outline is outside, whatever rounding makes of it.
+            deepest = np.full(planes.shape[1:], tie, dtype=np.float32)
+            values = np.zeros(planes.shape[1:], dtype=labels.dtype)
+            for gap in here:
+                part = (plane - gap.below) / (gap.above - gap.below)
+                first, second = planes[gap.below] == gap.value, planes[gap.above] == gap.value
+                depth = _between(first, second, part, in_plane)
+                better = depth > deepest + tie * (values > 0)
+                deepest[better] = depth[better]
+                values[better] = gap.value
+            where = values > 0
+            if not overwrite:
+                where &= planes[plane] == 0
+            box = _box_of(plane, axis, labels.shape)
+            where &= _permitted(labels, scope, box, where, values)
+            shown = set(np.unique(values[where]).tolist())
+            empty.update(gap for gap in here if gap.value not in shown)
+            result[plane] = (where, values)
+        if not empty:
+            return result, left
+        left += [gap for gap in gaps if gap in empty]
+        gaps = [gap for gap in gaps if gap not in empty]
+
+
+def _box_of(plane: int, axis: int, shape: tuple[int, ...]) -> Box:
+    return tuple(plane if one == axis else slice(0, size) for one, size in enumerate(shape))
+
+
+def _permitted(
+    labels: Labels, scope: Scope, box: Box, where: NDArray[np.bool_], values: Labels
+) -> NDArray[np.bool_]:
+    """Return which voxels of a plane the scope permits to change."""
+    inside = np.nonzero(where)
+    axes = iter(inside)
+    count = inside[0].size
+    indices = tuple(
+        next(axes) if isinstance(part, slice) else np.full(count, part, np.intp) for part in box
+    )
+    permitted = np.zeros(where.shape, dtype=bool)
+    permitted[inside] = scope.permits(indices, labels[indices], values[inside], labels.shape)
+    return permitted
+
+
+def _gaps(planes: Labels, label: int | None, scope: Scope, within: slice) -> list[Gap]:
+    """Return where planes are to be painted, as far as they lie within some planes."""
+    gaps = []
     for value, window in windows_of(planes).items():
         if value in scope.locked_labels or label not in (None, value):
             continue
         painted = (planes[window] == value).any(axis=(1, 2))
-        shown[value] = [int(number) + window[0].start for number in np.flatnonzero(painted)]
-    gaps: dict[int, list[tuple[int, int, int]]] = {}
-    for value, numbers in shown.items():
-        for below, above in pairwise(numbers):
-            for plane in range(below + 1, above):
-                gaps.setdefault(plane, []).append((value, below, above))
+        shown = [int(number) + window[0].start for number in np.flatnonzero(painted)]
+        for below, above in pairwise(shown):
+            wanted = range(max(below + 1, within.start), min(above, within.stop))
+            if wanted:
+                gaps.append(Gap(value, below, above, wanted))
     return gaps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -80,7 +81,7 @@ def _blended(
 ) -> Tensor:
     """Return the logits of a part of what the network sees, from every window that touches it."""
     recipe, device = model.info.recipe, choose_device(settings.device)
-    network = model.network.to(device)
+    model.network.to(device)
     size = tuple(b - a for a, b in seen)
     overlap = recipe.overlap if settings.overlap is None else settings.overlap
     flips = recipe.flips if settings.flips is None else settings.flips
@@ -96,12 +97,15 @@ def _blended(
     shape = tuple(b - a for a, b in inside)
     total = torch.zeros((model.info.architecture.out_channels, *shape))
     norm = torch.zeros(shape)
+    windows = math.prod(map(len, starts)) * (2 ** len(recipe.window) if flips else 1)
+    choosing = model.engines.choose(settings.engine, recipe.window, windows, device)
+    engine = progress.run(choosing).engine
     for corner in product(*starts):
         place = tuple(
             slice(s - a, s - a + w)
             for s, (a, _), w in zip(corner, reach, recipe.window, strict=True)
         )
-        answer = run_network(network, array[(slice(None), *place)][None].to(device), flips=flips)
+        answer = run_network(engine, array[(slice(None), *place)][None].to(device), flips=flips)
         shared = [
             (max(s, a), min(s + w, b))
             for s, w, (a, b) in zip(corner, recipe.window, inside, strict=True)

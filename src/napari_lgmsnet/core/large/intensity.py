@@ -52,10 +52,13 @@ class Scaling:
     def apply(self, array: NDArray[np.float32], intensity: Intensity) -> NDArray[np.float32]:
         """Scale intensities, as :func:`~napari_lgmsnet.core.preprocess.scale_intensity` does."""
         if intensity.kind == "range":
-            scaled = (array - intensity.low) / (intensity.high - intensity.low)
-            return np.asarray(np.clip(scaled, 0.0, 1.0), dtype=np.float32)
-        clipped = np.clip(array, self.low, self.high, dtype=np.float32)
-        return np.asarray((clipped - self.shift) / self.scale, dtype=np.float32)
+            share = (array - intensity.low) / (intensity.high - intensity.low)
+            return np.asarray(np.clip(share, 0.0, 1.0), dtype=np.float32)
+        scaled: NDArray[np.float32] = np.clip(array, self.low, self.high, dtype=np.float32)
+        # In double precision as in memory, but a plane at a time.
+        for plane in scaled.reshape(-1, *scaled.shape[2:]):
+            plane[...] = (plane.astype(np.float64) - self.shift) / self.scale
+        return scaled
 
 
 def find_scaling(

@@ -231,7 +231,6 @@ class _Runner:
         from napari_lgmsnet.core.batch.cluster import explained
 
         task = partial(_on_worker, function)
-        task.__name__ = function.__name__  # type: ignore[attr-defined] # for keys of tasks
         for _, result in spread(
             self._client, task, items, self._parcel, self._settings, self._source, *shared
         ):
@@ -259,7 +258,7 @@ def _on_worker(
 ) -> Any:
     from napari_lgmsnet.core.batch.cluster import one_at_a_time
 
-    with one_at_a_time:
+    with one_at_a_time():
         return function(parcel.open(), settings, source, *arguments)
 
 
@@ -355,7 +354,7 @@ def _work(model: Model, source: Source, settings: PredictSettings, block: int) -
         "source": [source.level, source.frame, source.channels, source.series],
         "checkpoint": model.sha256,
         "recipe": model.info.recipe.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json", exclude={"device"}),
+        "settings": settings.model_dump(mode="json", exclude={"device", "engine"}),
         "block": block,
         "version": __version__,
     }

@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.network.architecture import Architecture
     from napari_lgmsnet.core.network.layers import Fusion, GlobalMultiScale, LocalMultiScale
     from napari_lgmsnet.core.network.lgmsnet import LGMSNet
-    from napari_lgmsnet.core.network.transplants import Blocks, TinyUNet, UNet
+    from napari_lgmsnet.core.network.transplants import TinyUNet, UNet
 
 __all__ = [
     "Architecture",
-    "Blocks",
     "Fusion",
     "GlobalMultiScale",
     "LGMSNet",
@@ -26,7 +25,6 @@ __all__ = [
 
 _HOMES = {
     "Architecture": "architecture",
-    "Blocks": "transplants",
     "Fusion": "layers",
     "GlobalMultiScale": "layers",
     "LGMSNet": "lgmsnet",

@@ -122,7 +122,7 @@ def apply_clicks(
             raise InputError(f"a click is for class {one.label}: classes count from 1")
         if refiner is None or one.label != label:
             label = one.label
-            refiner = Refiner(image, _of_class(probabilities, label), spacing)
+            refiner = Refiner(image, of_class(probabilities, label), spacing)
         own = corrected == label
         positive = one.positive
         if positive is None:
@@ -134,10 +134,15 @@ def apply_clicks(
     return corrected
 
 
-def _of_class(
-    probabilities: NDArray[np.floating] | None, label: int
-) -> NDArray[np.floating] | None:
-    """Return what the network says of a class; None for one that it does not know."""
+def of_class(probabilities: NDArray[np.floating] | None, label: int) -> NDArray[np.floating] | None:
+    """Return what the network says of a class; None for one that it does not know.
+
+    Parameters
+    ----------
+    probabilities : float array (K, *S), optional
+        As in :class:`~napari_lgmsnet.Prediction`.
+    label : int
+    """
     if probabilities is None:
         return None
     if probabilities.shape[0] == 1:

@@ -124,7 +124,7 @@ class Refiner:
         self._probability = None if probability is None else np.array(probability, dtype=np.float32)
         self.corrections: list[Correction] = []
 
-    def click(self, mask: NDArray[np.bool_], click: Click) -> Correction:
+    def click(self, mask: NDArray[np.bool_], click: Click, share: float = 1.0) -> Correction:
         """Return what a click changes in a mask, and remember it.
 
         Parameters
@@ -132,6 +132,8 @@ class Refiner:
         mask : bool array (*S)
             The class as it is now, brush strokes included; it is not altered.
         click : Click
+        share : float
+            How far it reaches, compared with what is read off the mask.
 
         Raises
         ------
@@ -147,7 +149,7 @@ class Refiner:
             raise InputError(f"the click at {click.index} lies outside of the image {shape}")
         if self._probability is None:
             self._probability = np.where(mask, SURE, 1 - SURE).astype(np.float32)
-        reach = self._reach(mask, click)
+        reach = share * self._reach(mask, click)
         box = self._around(click.index, 2 * reach)
         now = self._agreeing(box, mask[box])
         after = self._spread_out(box, now, click, reach)

@@ -22,6 +22,7 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     """
     # Imported here: it takes a quarter of a second that nothing else should wait for.
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with log.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -38,7 +39,7 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
             label = f"validation {name}, best {best[1]:.3f} (epoch {best[0]})"
             right.plot(*zip(*shown, strict=True), color=colour, marker=".", label=label)
     left.set(xlabel="epoch", ylabel="loss", title=title)
-    left.xaxis.get_major_locator().set_params(integer=True)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(ylabel="Dice, IoU", ylim=(0, 1))
     lines = [*left.get_lines(), *right.get_lines()]
     right.legend(lines, [str(line.get_label()) for line in lines], loc="center right")

@@ -8,9 +8,11 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_lgmsnet
+from napari_lgmsnet.adapters import jobs
 from napari_lgmsnet.core import checkpoints
 from napari_lgmsnet.core.info import ModelInfo, named_classes
 from napari_lgmsnet.core.model import Model, new_model
+from napari_lgmsnet.core.remembered import Remembered
 from napari_lgmsnet.widgets.segment import SegmentWidget
 from tests.core.helpers import small_architecture, small_recipe
 
@@ -43,6 +45,12 @@ def checkpoint_3d(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("weights") / "small-3d.safetensors"
     checkpoints.save(path, named_model(3, "front", "back"))
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test be answered from memory what another one asked."""
+    monkeypatch.setattr(jobs, "_remembered", Remembered())
 
 
 @pytest.fixture

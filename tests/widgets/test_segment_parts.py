@@ -356,17 +356,17 @@ def test_series_stopped_between_frames_changes_nothing(
     open_widget, finish, viewer, checkpoint, qtbot, monkeypatch
 ):
     at_second, go_on = threading.Event(), threading.Event()
-    original = core_inference._logits_of_one
+    original = core_inference.prepare
     calls = []
 
-    def slow(*arguments):
+    def slow(*arguments, **more):
         calls.append(1)
         if len(calls) == 2:
             at_second.set()
             go_on.wait(30)
-        return original(*arguments)
+        return original(*arguments, **more)
 
-    monkeypatch.setattr(core_inference, "_logits_of_one", slow)
+    monkeypatch.setattr(core_inference, "prepare", slow)
     film = GENERATOR.normal(size=(5, 40, 36)).astype(np.float32)
     viewer.add_image(film, name="film", axis_labels=("t", "y", "x"))
     widget = open_widget(checkpoint(2, size=(32, 32)))

@@ -71,13 +71,12 @@ def make_average(network: nn.Module, decay: float) -> AveragedModel:
         0 keeps the weights themselves.
     """
 
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
-        if decay == 0:
-            return current
-        warm_up = 9.0 / (10.0 + float(count))
-        return averaged + (current - averaged) * max(1.0 - decay, warm_up)
+    def average(averaged: Any, current: Any, count: Tensor | int) -> None:
+        weight = 1.0 if decay == 0 else max(1.0 - decay, 9.0 / (10.0 + float(count)))
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, weight)
+        else:
+            torch._foreach_copy_(averaged, current)
 
-    options: dict[str, Any] = {"avg_fn": average, "use_buffers": True}
+    options: dict[str, Any] = {"multi_avg_fn": average, "use_buffers": True}
     return AveragedModel(network, **options)

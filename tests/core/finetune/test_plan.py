@@ -1,12 +1,18 @@
 """What the data decide: the size a new task is learnt at, and practising on old images."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from napari_lgmsnet.core.finetune import evidence
+from napari_lgmsnet.core.finetune.pieces import Piece
 from napari_lgmsnet.core.finetune.plan import large_enough, smaller_size
 from napari_lgmsnet.core.finetune.tuner import Tuner
+from napari_lgmsnet.core.network import LGMSNet
 from tests.core.finetune.helpers import same, squares, tune, untrained, weights
 from tests.core.helpers import small_model, small_recipe
 
@@ -47,6 +53,17 @@ def test_a_new_task_is_learnt_smaller(
     assert model.info.recipe.size == (96, 96)
 
 
+@pytest.mark.parametrize(("adapt", "kept"), [("anew", False), ("gently", True)])
+@pytest.mark.parametrize("asked", [None, (32, 32)])
+def test_a_new_task_is_not_averaged_over_flips_that_it_never_saw(
+    adapt: str, kept: bool, asked: tuple[int, int] | None
+) -> None:
+    model = small_model(2, flips=True, **WIDE)
+    result = tune(model, squares(4), adapt=adapt, size=asked, epochs=1)
+    assert result.candidate is not None
+    assert result.candidate.info.recipe.flips is kept
+
+
 def test_small_objects_are_learnt_at_full_size() -> None:
     examples = []
     for one in squares(4):
@@ -56,6 +73,21 @@ def test_small_objects_are_learnt_at_full_size() -> None:
     result = tune(small_model(2, **WIDE), examples, epochs=1)
     assert result.candidate is not None
     assert result.candidate.info.recipe.size == (96, 96)
+
+
+def test_the_gate_looks_at_images_as_the_parent_saw_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[int, ...]] = []
+    read_outs = evidence.read_outs
+
+    def watched(network: LGMSNet, pieces: Sequence[Piece], device: torch.device) -> Any:
+        shown.extend(tuple(piece.image.shape[1:]) for piece in pieces)
+        return read_outs(network, pieces, device)
+
+    monkeypatch.setattr(evidence, "read_outs", watched)
+    result = tune(small_model(2, **WIDE), squares(4), epochs=1)
+    assert result.candidate is not None
+    assert result.candidate.info.recipe.size == (64, 64)
+    assert shown == [(96, 96)] * 4
 
 
 def test_practising_follows_the_parents_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:

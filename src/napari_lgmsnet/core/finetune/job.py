@@ -20,8 +20,9 @@ from napari_lgmsnet.core.finetune.network import (
     child_network,
     class_map,
     names_of,
+    unflipped,
 )
-from napari_lgmsnet.core.finetune.pieces import prepare_pieces
+from napari_lgmsnet.core.finetune.pieces import Piece, prepare_pieces
 from napari_lgmsnet.core.finetune.plan import large_enough, make_plan, smaller_size, way
 from napari_lgmsnet.core.finetune.references import References, as_examples, forgetting
 from napari_lgmsnet.core.finetune.result import FineTuneResult, Verdict
@@ -132,13 +133,16 @@ class _Job:
         self.pieces = yield from self._shown(prepare_pieces(self.examples, self.info), "prepare")
         if not any(piece.shows_class for piece in self.pieces):
             return self._nothing("no mask shows a class: there is nothing to learn")
+        seen = self.pieces
         before = yield from self._before()
         tables = self._tables(before)
         if all(np.nanmin(dice_of(one), initial=1.0) >= _SAME for one in tables.values()):
             return self._nothing("the masks are the network's own answers: nothing was corrected")
         iou = _mean_iou(tables)
-        if self.settings.size is None and way(self.settings, iou) == "anew":
-            yield from self._shrink()
+        if way(self.settings, iou) == "anew":
+            self.info = unflipped(self.info)
+            if self.settings.size is None:
+                yield from self._shrink()
         scores = {case: mean_dice([table]) for case, table in tables.items()}
         self.split = split(
             self.pieces, self.examples, self.settings.held_out, self.settings.seed, scores
@@ -157,7 +161,7 @@ class _Job:
         )
         replayed = yield from self._replayed(references, plan)
         tuner = yield from self._train(plan, samples, replayed, before)
-        return (yield from self._judged(plan, tuner, before, references))
+        return (yield from self._judged(plan, tuner, before, seen, references))
 
     def _before(self) -> Generator[TuneProgress, None, dict[int, Mask]]:
         """Return the parent's answers on all pieces, in the labels' classes."""
@@ -174,7 +178,9 @@ class _Job:
         size = smaller_size(self.info.recipe)
         if size is None:
             return
-        info = child_info(self.model.info, self.settings.model_copy(update={"size": size}))
+        info = unflipped(
+            child_info(self.model.info, self.settings.model_copy(update={"size": size}))
+        )
         pieces = yield from self._shown(prepare_pieces(self.examples, info), "prepare")
         if large_enough([int((piece.target > 1).sum()) for piece in pieces]):
             self.info, self.pieces = info, pieces
@@ -251,7 +257,12 @@ class _Job:
         return tuner
 
     def _judged(
-        self, plan: Plan, tuner: Tuner, before: Mapping[int, Mask], references: References
+        self,
+        plan: Plan,
+        tuner: Tuner,
+        before: Mapping[int, Mask],
+        seen: Sequence[Piece],
+        references: References,
     ) -> Generator[TuneProgress, None, FineTuneResult]:
         if not tuner.step:
             return self._nothing("it was stopped before the first step")
@@ -274,8 +285,8 @@ class _Job:
         )
         verdict = yield from self._shown(
             weigh(
-                comparison, self.model.network, self.info, self.settings, self.pieces, self.split,
-                self.device,
+                comparison, self.model.network, self.info, self.settings, self.pieces, seen,
+                self.split, self.device,
             ),
             "compare",
         )  # fmt: skip

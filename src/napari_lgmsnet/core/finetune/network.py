@@ -52,6 +52,15 @@ def child_info(parent: ModelInfo, settings: FineTuneSettings) -> ModelInfo:
     return ModelInfo.model_validate({**parent.model_dump(), **_dumped(update)})
 
 
+def unflipped(info: ModelInfo) -> ModelInfo:
+    """Return the description of a network whose answers are not averaged over flips.
+
+    What is taught anew has seen no image upside down, and answers wrongly there.
+    """
+    recipe = info.recipe.model_copy(update={"flips": False})
+    return info.model_copy(update={"recipe": recipe})
+
+
 def names_of(info: ModelInfo) -> tuple[str, ...]:
     """Return the names of the foreground classes."""
     return tuple(one.name for one in info.classes[1:])

@@ -26,6 +26,7 @@ def weigh(
     info: ModelInfo,
     settings: FineTuneSettings,
     pieces: Sequence[Piece],
+    seen: Sequence[Piece],
     split: Split,
     device: torch.device,
 ) -> Generator[Progress, None, Verdict]:
@@ -41,6 +42,9 @@ def weigh(
         The candidate's.
     settings : FineTuneSettings
     pieces : sequence of Piece
+    seen : sequence of Piece
+        The same cases as the parent's own input shows them: at another size its features are
+        poor witnesses.
     split : Split
     device : torch.device
     """
@@ -50,9 +54,9 @@ def weigh(
         counts = region(piece, part.box)
         foreground.append(overlaps(change.after > 0, piece.labels > 0, counts, 2))
     constant = chance = None
-    cases = len({piece.case for piece in pieces})
+    cases = len({piece.case for piece in seen})
     if split.kind == "cases":
-        shown = [pieces[number] for number in evidence.one_of_each_case(pieces)]
+        shown = [seen[number] for number in evidence.one_of_each_case(seen)]
         held = set(split.cases(pieces, held_out=True))
         masks = {piece.case: evidence.coarse_mask(piece) for piece in shown}
         constant = constant_dice(

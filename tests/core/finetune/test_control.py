@@ -15,9 +15,17 @@ import torch
 from napari_lgmsnet.core.checkpoints import load, save
 from napari_lgmsnet.core.errors import Cancelled, TrainingError
 from napari_lgmsnet.core.finetune import Control, FineTuneResult, fine_tune, make_settings
-from napari_lgmsnet.core.finetune.state import STATE_FILE
+from napari_lgmsnet.core.finetune.state import STATE_FILE, identity
 from napari_lgmsnet.core.progress import run
-from tests.core.finetune.helpers import same, squares, tune, untrained, weights, write_folder
+from tests.core.finetune.helpers import (
+    same,
+    shuffled,
+    squares,
+    tune,
+    untrained,
+    weights,
+    write_folder,
+)
 
 SETTINGS = make_settings(epochs=50, adapt="anew", device="cpu", augmentation="none")
 
@@ -145,6 +153,15 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
     ends = [load(tmp_path / f"{name}.safetensors") for name in ("whole", "killed")]
     assert same(weights(ends[0]), weights(ends[1]))
     assert not state.exists()
+
+
+def test_a_run_is_told_by_its_references_as_well() -> None:
+    examples, known = squares(2), squares(2, first=9)
+    images = [one.image for one in known]
+    runs = [(), known, shuffled(known), images, images[:1]]
+    found = {identity("parent", SETTINGS, examples, references) for references in runs}
+    assert len(found) == len(runs)
+    assert identity("parent", SETTINGS, squares(2), squares(2, first=9)) in found
 
 
 def test_a_damaged_state_is_said(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Example:
                 "are expected"
             )
         if not self.sha256:
-            object.__setattr__(self, "sha256", _sha256_of(self.image))
+            object.__setattr__(self, "sha256", image_sha256(self.image))
 
 
 def example_from_arrays(
@@ -213,7 +213,8 @@ def frames_of(example: Example) -> list[Example]:
     return frames
 
 
-def _sha256_of(image: Volume) -> str:
+def image_sha256(image: Volume) -> str:
+    """Return the SHA-256 of an image's voxels, their type and axes."""
     data = np.ascontiguousarray(image.loaded().data)
     head = f"{data.shape} {data.dtype.str} {image.axes}".encode()
     return hashlib.sha256(head + data.tobytes()).hexdigest()

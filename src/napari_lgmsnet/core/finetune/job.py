@@ -102,7 +102,7 @@ def fine_tune(
     """
     settings, control = settings or FineTuneSettings(), control or Control()
     info = child_info(model.info, settings)
-    state = RunState(run_folder, identity(model.sha256, settings, examples))
+    state = RunState(run_folder, identity(model.sha256, settings, examples, references))
     # Before anything may be dropped: it may be another run's.
     stored = state.read()
     job = _Job(model, info, list(examples), settings, references, control, state, stored)

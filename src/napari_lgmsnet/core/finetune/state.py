@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from napari_lgmsnet.core.errors import TrainingError
-from napari_lgmsnet.core.finetune.examples import Example
+from napari_lgmsnet.core.finetune.examples import Example, image_sha256
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings
 from napari_lgmsnet.core.io.atomic import atomic_path
+from napari_lgmsnet.core.types import Volume
 
 STATE_FILE = "state.pt"
 
@@ -71,11 +72,25 @@ class RunState:
             self._path.unlink(missing_ok=True)
 
 
-def identity(parent_sha256: str, settings: FineTuneSettings, examples: Sequence[Example]) -> str:
-    """Return what tells runs apart: parent, settings, images and masks."""
+def identity(
+    parent_sha256: str,
+    settings: FineTuneSettings,
+    examples: Sequence[Example],
+    references: Sequence[Example | Volume] = (),
+) -> str:
+    """Return what tells runs apart: parent, settings, images and masks, reference images."""
     digest = hashlib.sha256(f"{parent_sha256} {settings.model_dump_json()}".encode())
     for example in examples:
-        digest.update(json.dumps([example.name, example.sha256]).encode())
-        digest.update(example.labels.tobytes())
-        digest.update(b"" if example.known is None else example.known.tobytes())
+        _add(digest, example)
+    for reference in references:
+        if isinstance(reference, Example):
+            _add(digest, reference)
+        else:
+            digest.update(image_sha256(reference).encode())
     return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, example: Example) -> None:
+    digest.update(json.dumps([example.name, example.sha256]).encode())
+    digest.update(example.labels.tobytes())
+    digest.update(b"" if example.known is None else example.known.tobytes())

@@ -2,6 +2,7 @@
 
     python benchmarks/few_click.py --data DATASETS [--only ddti] [--count 10] [--draws 5]
         [--seconds 60] [--controls] [--scribbles] [--csv FILE]
+    python benchmarks/few_click_plot.py FILE... -o few_click.png
 
 DATASETS holds the folders that the rows name (see ROWS). Each draw takes other images at random;
 all that are not drawn are unseen, ``--unseen`` of them are asked. Printed for each row: mean IoU
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,7 +87,7 @@ def main() -> None:
     parser.add_argument("--only", choices=[row.name for row in ROWS], default=None)
     parser.add_argument("--count", type=int, default=None, help="corrected images")
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, nargs="+", default=[60.0])
     parser.add_argument("--unseen", type=int, default=None, help="images to ask at most")
     parser.add_argument("--references", type=int, default=REPLAYED)
     parser.add_argument("--controls", action="store_true")
@@ -106,19 +108,27 @@ def main() -> None:
         except CheckpointError as error:
             print(f"{row.name}: left out, {error}", flush=True)
             continue
-        for count in row.counts if options.count is None else (options.count,):
-            draws = [one_draw(row, parent, count, draw, options) for draw in range(options.draws)]
-            records += draws
+        counts = row.counts if options.count is None else (options.count,)
+        for count, seconds in itertools.product(counts, options.seconds):
+            draws = []
+            for draw in range(options.draws):
+                draws.append(one_draw(row, parent, count, seconds, draw, options))
+                records.append(draws[-1])
+                if options.csv:
+                    write(options.csv, records)
             print(summary(row, count, draws), flush=True)
-    if options.csv and records:
-        with options.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, records[0])
-            writer.writeheader()
-            writer.writerows(records)
+
+
+def write(path: Path, records: list[dict[str, float | str]]) -> None:
+    """Write what was measured so far."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, records[0])
+        writer.writeheader()
+        writer.writerows(records)
 
 
 def one_draw(
-    row: Row, parent: Model, count: int, draw: int, options: argparse.Namespace
+    row: Row, parent: Model, count: int, seconds: float, draw: int, options: argparse.Namespace
 ) -> dict[str, float | str]:
     """Fine-tune on images drawn at random, and ask for others."""
     folder = options.data / row.folder
@@ -136,7 +146,7 @@ def one_draw(
         picked = np.random.default_rng(draw).permutation(len(own))[: options.references]
         references = examples_of(options.data / row.own, [own[n] for n in picked], row)
     control = Control(time.process_time) if options.share else Control()
-    settings = make_settings(seconds=options.seconds, seed=draw, device="cpu")
+    settings = make_settings(seconds=seconds, seed=draw, device="cpu")
     result: FineTuneResult = run(
         fine_tune(parent, examples, settings, references=references, control=control)
     )
@@ -146,8 +156,8 @@ def one_draw(
     learnt = mean_iou(result.candidate, unseen) if result.candidate else before
     after = learnt if kept is result.candidate else before
     record: dict[str, float | str] = {
-        "task": row.name, "count": count, "draw": draw, "before": before, "after": after,
-        "candidate": learnt,
+        "task": row.name, "count": count, "seconds": seconds, "draw": draw, "before": before,
+        "after": after, "candidate": learnt,
         "better": float(result.verdict.better), "share": result.share, "steps": result.steps,
         "held out before": result.verdict.dice_before,
         "held out after": result.verdict.dice_after, "reason": result.verdict.reason,

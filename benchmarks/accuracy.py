@@ -1,18 +1,19 @@
 """Evaluate the weights that ship on cases without gradients, and print a table.
 
-The lists for polyps, breast and hippocampus also chose the epoch to keep; Colin27 chose nothing.
+The lists for polyps, breast, skin and hippocampus also chose the epoch to keep; Colin27 chose
+nothing.
 
     python benchmarks/accuracy.py --data DATASETS --colin COLIN27 [--only NAME] [--store]
 
 DATASETS holds the folders ``polypgen_256``, ``kvasir_256``, ``busi_256``, ``stu_256``,
-``splits`` and ``hippocampus``; COLIN27 is a folder with every axial slice of Colin27, made by
-``tools/make_brain_dataset.py test``. Every score is what ``napari-lgmsnet evaluate`` says: Dice or
-IoU of one case at its stored size, then the mean over cases. ``--store`` writes the figures into
-the checkpoints and into weights/index.json.
+``isic_256``, ``splits`` and ``hippocampus``; COLIN27 is a folder with every axial slice of
+Colin27, made by ``tools/make_brain_dataset.py test``. Every score is what ``napari-lgmsnet
+evaluate`` says: Dice or IoU of one case at its stored size, then the mean over cases. ``--store``
+writes the figures into the checkpoints and into weights/index.json.
 
 The paper's column holds what arXiv 2508.15476 states for the same images (STU: for a set that it
-calls BUS; BUSI: mean of three folds at 256 x 256), or, in brackets, for a network that was trained
-on them where this one was not.
+calls BUS; BUSI, ISIC: mean of three folds at 256 x 256), or, in brackets, for a network that was
+trained on them where this one was not.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from ship_weights import ship
 
 from napari_lgmsnet import load
-from napari_lgmsnet.core.evaluation import evaluate
+from napari_lgmsnet.core.evaluation import Pair, evaluate
 from napari_lgmsnet.core.model import Model
 
 Metrics = dict[str, float]
@@ -35,6 +36,7 @@ Metrics = dict[str, float]
 PAPER = {
     "Kvasir-SEG validation, never trained on, mean IoU": "(0.8814)",
     "BUSI, validation of fold 1, mean IoU": "0.7340",
+    "ISIC, validation of fold 1, mean IoU": "0.8346",
     "STU, never trained on, mean IoU": "0.7686",
     "STU, never trained on, mean Dice": "0.8536",
 }
@@ -70,6 +72,23 @@ def breast(model: Model, data: Path) -> Metrics:
         "STU, never trained on, mean IoU": unseen.figure("IoU").mean,
         "STU, never trained on, mean Dice": unseen.figure("Dice").mean,
         "STU, images": unseen.figure("Dice").cases,
+    }
+
+
+def skin(model: Model, data: Path) -> Metrics:
+    """ISIC: the paper's first validation fold, as far as it is there; it chose the epoch."""
+    folder = data / "isic_256"
+    fold = (data / "splits" / "isic18" / "isic18_val1.txt").read_text(encoding="utf-8")
+    pairs = [
+        Pair(name, folder / "masks" / f"{name}_segmentation.png", image=image)
+        for name in fold.split()
+        if (image := folder / "images" / f"{name}.jpg").exists()
+    ]
+    found = evaluate(model, pairs, foreground_above=127)
+    return {
+        "ISIC, validation of fold 1, mean IoU": found.figure("IoU").mean,
+        "ISIC, validation of fold 1, mean Dice": found.figure("Dice").mean,
+        "ISIC, validation of fold 1, images": found.figure("Dice").cases,
     }
 
 
@@ -109,6 +128,7 @@ def main() -> None:
         "breast-ultrasound-2d": (breast, options.data),
         "hippocampus-3d": (hippocampus, options.data),
         "polyp-2d": (polyps, options.data),
+        "skin-2d": (skin, options.data),
     }
     print(f"{'weights':21} {'what':57} {'here':>7} {'paper':>8}")
     for name, (measure, folder) in tasks.items():

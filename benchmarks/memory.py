@@ -18,21 +18,20 @@ no block needs another's memory.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from peak import measure
 
 VOLUMES = ((96, 256, 256), (200, 384, 384), (300, 512, 512))
 IMAGES = (1024, 2048)
 MEASURE = '''
-import json, sys, time
+import json, sys
 from pathlib import Path
 import numpy as np
 import torch
+from peak import begin, report
 from napari_lgmsnet import load, predict
 from napari_lgmsnet.core.large import predict_large
 from napari_lgmsnet.core.large.source import Source
@@ -48,14 +47,6 @@ class StandIn(torch.nn.Module):
 
     def forward(self, batch):
         return batch.new_zeros((batch.shape[0], self.channels, *batch.shape[2:]))
-
-def peak():
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
-        return int(line.split()[1]) / 1e3
-    import resource
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 def volume(path, blocks):
     import dask.array, zarr
@@ -80,19 +71,12 @@ def window():
     with torch.inference_mode():
         model.network(batch)
 
-def begin():
-    global before, start
-    reset = Path("/proc/self/clear_refs")
-    if reset.exists():
-        reset.write_text("5")  # the highest memory so far is forgotten
-    before, start = peak(), time.perf_counter()
-
 checkpoint, network, task, *arguments = json.loads(sys.argv[1])
 model = load(checkpoint)
 if network == "stand-in":
     model = Model(StandIn(model.info.architecture.out_channels), model.info, model.sha256)
 globals()[task](*arguments)
-print(json.dumps([peak() - before, time.perf_counter() - start]))
+report()
 '''
 
 
@@ -117,18 +101,6 @@ def write_volume(path: Path, shape: tuple[int, ...]) -> None:
         array[start : start + count] = body + noise
 
 
-def measure(*task: object) -> tuple[float, float]:
-    """Return MB and seconds that a task took in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, json.dumps(task)], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    memory, seconds = json.loads(done.stdout.splitlines()[-1])
-    return memory, seconds
-
-
 def tell(what: str, network: str, size: float, memory: float, seconds: float) -> None:
     """Print one line of the table."""
     print(f"{what:34} {network:9} {size:7.0f} MB {memory:7.0f} MB {seconds:7.1f} s", flush=True)
@@ -148,17 +120,22 @@ def main() -> None:
     network = options.network
     print(f"{'what':34} {'network':9} {'input':>10} {'memory':>10} {'time':>9}")
     for checkpoint in ("hippocampus-3d", "polyp-2d"):
-        tell(f"one window, {checkpoint}", "shipped", 0, *measure(checkpoint, "shipped", "window"))
+        tell(
+            f"one window, {checkpoint}",
+            "shipped",
+            0,
+            *measure(MEASURE, checkpoint, "shipped", "window"),
+        )
     for number in options.volumes:
         shape = VOLUMES[number]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "scan.zarr"
             write_volume(path, shape)
-            found = measure("hippocampus-3d", network, "volume", str(path), options.blocks)
+            found = measure(MEASURE, "hippocampus-3d", network, "volume", str(path), options.blocks)
         name = " x ".join(map(str, reversed(shape))) + " voxels"
         tell(name, network, 2 * float(np.prod(shape)) / 1e6, *found)
     for size in options.images:
-        found = measure("polyp-2d", network, "image", size)
+        found = measure(MEASURE, "polyp-2d", network, "image", size)
         tell(f"{size} x {size} pixels, native", network, 3 * size**2 / 1e6, *found)
 
 

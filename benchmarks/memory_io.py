@@ -11,14 +11,12 @@ The files are in the system's cache, so the time is that of decoding, not of a d
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from peak import measure
 
 SHAPE = (400, 512, 512)
 CHUNKS = (64, 128, 128)
@@ -30,31 +28,20 @@ TASKS = {
     "open lazily, middle slice": "np.asarray(read(path, lazy=True).data[200]).sum()",
 }
 MEASURE = """
-import json, sys, time
-from pathlib import Path
+import json, sys
 import numpy as np
 import dask.array
 from napari_lgmsnet.core.io import read
+from peak import begin, report
 try:
     import zarr, indexed_gzip
 except ImportError:
     pass
 
-def peak():
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
-        return int(line.split()[1]) / 1e3
-    import resource
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-path = sys.argv[1]
-reset = Path("/proc/self/clear_refs")
-if reset.exists():
-    reset.write_text("5")  # the highest memory so far is forgotten
-before, start = peak(), time.perf_counter()
+(path,) = json.loads(sys.argv[1])
+begin()
 {task}
-print(json.dumps([peak() - before, time.perf_counter() - start]))
+report()
 """
 
 
@@ -106,23 +93,16 @@ def main() -> None:
         print(f"{'format':18} {'on disk':>8}  {'task':30} {'memory':>9} {'time':>9}")
         for kind, path in paths.items():
             for task, code in TASKS.items():
-                runs = [measure(path, code) for _ in range(options.repeat)]
+                runs = [
+                    measure(MEASURE.replace("{task}", code), str(path))
+                    for _ in range(options.repeat)
+                ]
                 memory, seconds = (min(values) for values in zip(*runs, strict=True))
                 print(
                     f"{kind:18} {size_of(path):5.0f} MB  {task:30} {memory:6.0f} MB "
                     f"{seconds * 1000:6.0f} ms",
                     flush=True,
                 )
-
-
-def measure(path: Path, code: str) -> tuple[float, float]:
-    """Return MB and seconds that a task took in a process of its own."""
-    program = MEASURE.replace("{task}", code)
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
-    )
-    memory, seconds = json.loads(done.stdout.splitlines()[-1])
-    return memory, seconds
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_lgmsnet import (
+    __version__,
     cli_convert,
     cli_demo,
     cli_evaluate,
@@ -37,6 +38,8 @@ from napari_lgmsnet.core.errors import (
 # Large tensors on huge pages: on Linux a training step is faster by far. Must be set before torch.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
+_NAME = "napari-lgmsnet"
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -57,6 +60,24 @@ for one in (
     cli_demo.demo,
 ):
     app.command()(one)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{_NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Give the command line an option that stands before every command."""
 
 
 @app.command()
@@ -91,7 +112,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every expected error is one line and exit code 2."""
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name=_NAME, standalone_mode=False)
     except LGMSNetError as error:
         sys.exit(_fail(f"{_kind_of(error)} error: {error}"))
     except OSError as error:  # a full disk, a folder that is a file: nothing that a traceback mends
@@ -103,8 +124,18 @@ def main(arguments: list[str] | None = None) -> None:
         # typer's own errors of use; anything else is a defect and keeps its traceback.
         if not hasattr(error, "format_message"):
             raise
-        sys.exit(_fail(f"usage error: {error.format_message()} (see napari-lgmsnet --help)"))
+        sys.exit(_fail(_about_use(error)))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _about_use(error: Any) -> str:
+    """Return what typer says of wrong use, and where to read on."""
+    message = str(error.format_message())
+    if message.startswith("Usage:"):  # nothing was asked for, and this is the help
+        return message
+    context = getattr(error, "ctx", None)
+    asked = _NAME if context is None else context.command_path
+    return f"usage error: {message} (see {asked} --help)"
 
 
 def _kind_of(error: LGMSNetError) -> str:

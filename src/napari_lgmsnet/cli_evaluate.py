@@ -26,7 +26,7 @@ from napari_lgmsnet.cli_options import (
     from_zero,
     load_model,
 )
-from napari_lgmsnet.cli_progress import console, say, show
+from napari_lgmsnet.cli_progress import console, exit_if_failed, say, show, show_table
 from napari_lgmsnet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -125,10 +125,7 @@ def evaluate(
         typer.echo(json.dumps(found.as_dict(), indent=2))
     elif not quiet:
         _print(found, pairs, verbose=verbose)
-    for name, reason in found.failures:
-        say(f"failed: {name}: {reason}")
-    if found.failures:
-        raise typer.Exit(1)
+    exit_if_failed(found.failures)
 
 
 def _print(found: Evaluation, pairs: list[Pair], *, verbose: bool) -> None:
@@ -151,7 +148,7 @@ def _print(found: Evaluation, pairs: list[Pair], *, verbose: bool) -> None:
             low_to_high,
             pooled,
         )
-    out.print(table)
+    show_table(table)
     done = len(pairs) - len(found.failures)
     console.print(f"{done} of {len(pairs)} cases evaluated", highlight=False)
 

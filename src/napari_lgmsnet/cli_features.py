@@ -21,7 +21,7 @@ from napari_lgmsnet.cli_options import (
     box_of,
     from_zero,
 )
-from napari_lgmsnet.cli_progress import say, show
+from napari_lgmsnet.cli_progress import exit_if_failed, say, show
 from napari_lgmsnet.core.errors import InputError, LGMSNetError
 
 if TYPE_CHECKING:
@@ -38,12 +38,15 @@ class _Outcome:
     files: list[str]
 
 
-INPUTS = typer.Argument(metavar="INPUT...", help="Images or volumes.")
+INPUTS = typer.Argument(
+    metavar="INPUT...",
+    help="Images or volumes; folders of them, patterns, and CSV files with a column image.",
+)
 OUTPUT = typer.Option("--output", "-o", help="Folder for maps and tables (made if missing).")
 
 
 def features(
-    inputs: Annotated[list[Path], INPUTS],
+    inputs: Annotated[list[str], INPUTS],
     output: Annotated[Path, OUTPUT],
     checkpoint: Checkpoint,
     stage: Annotated[
@@ -109,6 +112,7 @@ def features(
 
     Example: napari-lgmsnet features scan.nii.gz -o maps -c hippocampus-3d --mask labels.nii.gz
     """
+    from napari_lgmsnet.core.batch import find_inputs
     from napari_lgmsnet.core.checkpoints import load
     from napari_lgmsnet.core.inspect import export
     from napari_lgmsnet.core.inspect.control import RANDOM, untrained
@@ -120,6 +124,7 @@ def features(
     settings = make_settings(device=device, native=native, channels=from_zero(channels))
     folder = export.Folder(output, coarse=coarse, figures=figures, overwrite=overwrite)
     part, point, covered = _slices(box), _point(attention), _slices(occlude)
+    sources = [one.path for one in find_inputs(inputs)]
     model = load(checkpoint)
     wishes = Wishes(
         stages=tuple(stage_names(model, "all" if stage == ["all"] else stage or [FIRST])),
@@ -141,7 +146,7 @@ def features(
     wishes.check(model)
     cases: list[Case] = []
     outcomes: list[_Outcome] = []
-    for source, of_source in export.plan(inputs, mask, folder):
+    for source, of_source in export.plan(sources, mask, folder):
         try:
             asking = inspect_file(model, source, of_source, wishes)
             case = show(asking, source.name, quiet, verbose)
@@ -153,20 +158,17 @@ def features(
             outcomes.append(_Outcome(str(source), "done", "", [str(path) for path in written]))
             if not quiet:
                 say(f"{source.name}: {len(written)} files")
-    failures = [f"{one.source}: {one.message}" for one in outcomes if one.state == "failed"]
-    alone = failures and len(inputs) == 1
+    failures = [(one.source, one.message) for one in outcomes if one.state == "failed"]
+    alone = failures and len(sources) == 1
     tables = [] if alone else [str(path) for path in export.write_tables(cases, folder)]
     if as_json:
         found = {"cases": [asdict(one) for one in outcomes], "tables": tables}
         typer.echo(json.dumps(found, indent=2))
     if alone:
-        raise InputError(failures[0])
+        raise InputError(": ".join(failures[0]))
     for path in tables if not quiet else ():
         say(path)
-    for failure in failures:
-        say(f"failed: {failure}")
-    if failures:
-        raise typer.Exit(1)
+    exit_if_failed(failures)
 
 
 def _slices(text: str | None) -> tuple[slice, ...] | None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from napari_lgmsnet.cli_options import AsJson, Checkpoint, Device, Overwrite, Quiet, Verbose
-from napari_lgmsnet.cli_progress import say, show
+from napari_lgmsnet.cli_progress import say, show, show_table
 from napari_lgmsnet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -211,10 +210,19 @@ def _as_json(result: FineTuneResult) -> dict[str, Any]:
 
 def _print(result: FineTuneResult) -> None:
     table = Table(box=None)
-    columns = result.columns()
+    # A column in which nothing was measured is left out.
+    columns = {
+        name: cells for name, cells in result.columns().items() if any(c == c for c in cells)
+    }
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in zip(*columns.values(), strict=True):
-        cells = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+        cells = [_cell(cell) for cell in row]
         table.add_row(*(Text(cell) for cell in cells))
-    Console().print(table)
+    show_table(table)
+
+
+def _cell(value: str | float) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "" if value != value else f"{value:.3f}"

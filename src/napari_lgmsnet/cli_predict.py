@@ -27,7 +27,7 @@ from napari_lgmsnet.cli_options import (
     from_zero,
     level_of,
 )
-from napari_lgmsnet.cli_progress import say, show
+from napari_lgmsnet.cli_progress import exit_if_failed, say, show
 from napari_lgmsnet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,6 +101,14 @@ def predict(
         str | None,
         typer.Option("--ending", help="Format of masks in a folder, such as .nii.gz or .mha."),
     ] = None,
+    blocks: Annotated[
+        bool,
+        typer.Option(
+            "--blocks",
+            help="One volume block by block, however large: -o ends in .nii, or in .zarr, where "
+            "it is always done so.",
+        ),
+    ] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the foreground's probability as well.")
     ] = False,
@@ -122,7 +130,8 @@ def predict(
     and TIFF give PNG or TIFF. A folder of DICOM is one input; with -o mask.dcm its mask becomes a
     DICOM SEG. In a folder of masks, what was made before from the same image with the same
     checkpoint and settings is skipped: the same command goes on after an interruption. With
-    -o mask.zarr a volume may be larger than memory. Exit code 1 if some inputs failed, and which.
+    -o mask.zarr, or --blocks -o mask.nii, a volume may be larger than memory. Exit code 1 if some
+    inputs failed, and which.
 
     Example: napari-lgmsnet predict scan.nii.gz -o mask.nii.gz -c hippocampus-3d
 
@@ -147,9 +156,11 @@ def predict(
         "series": series,
     }
     part = wanted.box if box is None else box_of(box)
-    if output.suffix.lower() == ".zarr":
-        if part is not None:
-            raise InputError("a part is not written block by block: choose another output")
+    if blocks or output.suffix.lower() == ".zarr":
+        if part is not None or file_ending is not None:
+            raise InputError(
+                "what is written block by block is one whole volume: leave out --box and --ending"
+            )
         model = _load(wanted, recipe)
         with _client(workers, scheduler) as client:
             job = plan_large(
@@ -252,7 +263,4 @@ def report(outcomes: list[Outcome], *, as_json: bool, quiet: bool) -> None:
         raise InputError(f"{failures[0].source}: {failures[0].message}")
     if skipped and not quiet:
         say(f"{skipped} of {len(outcomes)} skipped: done before, in the same way")
-    for one in failures:
-        say(f"failed: {one.source}: {one.message}")
-    if failures:
-        raise typer.Exit(1)
+    exit_if_failed((one.source, one.message) for one in failures)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.types import Progress as Step
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _PAUSE = 1.0
 """Seconds between two lines about steps, so that a log stays readable."""
+
+_WIDTH = 200
+"""Of tables in a file or a pipe, where 80 columns would break their words."""
 
 console = Console(stderr=True)
 
@@ -61,3 +66,21 @@ def show(job: Generator[Step, None, T], title: str, quiet: bool, verbose: bool =
 def say(text: str) -> None:
     """Print one line on standard error, as it is: a name may hold what looks like markup."""
     console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def show_table(table: Table) -> None:
+    """Print a table on standard output, as wide as the terminal, or as it needs in a file."""
+    out = Console()
+    if not out.is_terminal:
+        out = Console(width=_WIDTH)
+    out.print(table)
+
+
+def exit_if_failed(failures: Iterable[tuple[str, str]]) -> None:
+    """Name the cases that failed, and why; if there are any, end with exit code 1."""
+    code = 0
+    for name, reason in failures:
+        say(f"failed: {name}: {reason}")
+        code = 1
+    if code:
+        raise typer.Exit(code)

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from napari_lgmsnet.cli_options import AsJson, Overwrite, Quiet, Verbose
-from napari_lgmsnet.cli_progress import say, show
+from napari_lgmsnet.cli_progress import exit_if_failed, say, show, show_table
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.project import Case, Project, State
@@ -69,7 +68,7 @@ def list_cases(
         doubt = "" if case.doubt is None else f"{case.doubt:.3g}"
         # As text: a name may hold what looks like markup.
         table.add_row(str(case.id), words, doubt, Text(case.name), Text(case.note))
-    Console().print(table)
+    show_table(table)
 
 
 @app.command()
@@ -102,10 +101,7 @@ def export(
             f"{output}: {len(exported.train)} cases for training, {len(exported.validation)} for "
             f"validation; {len(exported.partial)} with voxels to ignore"
         )
-    for name, reason in exported.problems:
-        say(f"failed: {name}: {reason}")
-    if exported.problems:
-        raise typer.Exit(1)
+    exit_if_failed(exported.problems)
 
 
 @app.command()

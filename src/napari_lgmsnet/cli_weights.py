@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from napari_lgmsnet.cli_options import AsJson, Quiet, Verbose, load_model
 from napari_lgmsnet.cli_progress import show as run
+from napari_lgmsnet.cli_progress import show_table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +42,7 @@ def list_weights(as_json: AsJson = False) -> None:
         kind = f"{entry['title']} ({entry['dimensions']}D)"
         classes = ", ".join(entry["classes"][1:])
         table.add_row(name, Text(kind), Text(classes), Text(entry["licence"]))
-    Console().print(table)
+    show_table(table)
 
 
 @app.command("show")

@@ -139,19 +139,26 @@ def test_what_was_painted_before_it_began_stays(bench, qtbot, turns):
     assert np.array_equal(mask.data, painted)
 
 
-def test_it_waits_for_the_end_of_a_stroke(bench, qtbot, monkeypatch):
-    # The viewer closes a frame of its own at its start, which would count as pressed.
-    monkeypatch.setattr(gradual, "_PRESSED", set())
-    held = [Qt.MouseButton.LeftButton]
-    monkeypatch.setattr(gradual.QApplication, "mouseButtons", lambda: held[0])
-    mask, told = bench.mask, []
+def test_it_waits_for_the_end_of_a_stroke(bench, qtbot):
+    mask, native, told = bench.mask, canvas_of(bench), []
+    bench.viewer.layers.selection.active = mask
+    mask.mode, mask.selected_label, mask.brush_size = "paint", 2, 1
+    qtbot.waitUntil(lambda: native.width() > 50)
+    qtbot.wait(100)  # the viewer closes a frame of its own at its start, which counts as pressed
+    bench.viewer.scene.camera.center = (2, 2)
+    middle = native.rect().center()
+    QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=middle)
     bench.write(bench.target(), a_change(mask), "tool", told.append)
     qtbot.wait(100)
     assert told == []
+    assert (mask.data == 2).any()
     assert not (mask.data == 1).any()
-    held[0] = Qt.MouseButton.NoButton
+    QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=middle)
     qtbot.waitUntil(lambda: told == [True])
     assert (mask.data == 1).any()
+    painted = np.count_nonzero(mask.data == 2)
+    mask.undo()
+    assert np.count_nonzero(mask.data == 2) == painted, "stroke and tool are two steps"
 
 
 def test_closing_the_viewer_in_between_leaves_nothing_behind(bench):

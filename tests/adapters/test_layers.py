@@ -47,6 +47,16 @@ def test_result_lies_exactly_over_the_image(place):
         np.testing.assert_array_equal(affine_of(layer), affine_of(image))
         assert layer.units == image.units
         assert layer.axis_labels == image.axis_labels
+    heard = []
+    for name in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels"):
+        getattr(moved.events, name).connect(heard.append)
+    # Where it lies already nothing is set, since that draws all layers anew.
+    place_layer(moved, geometry_of(image))
+    assert not heard
+    moved.scale = (9, 9, 9)
+    place_layer(moved, geometry_of(image))
+    assert heard
+    np.testing.assert_array_equal(affine_of(moved), affine_of(image))
 
 
 def test_affine_is_the_whole_way_from_data_to_world():

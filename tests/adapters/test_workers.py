@@ -6,8 +6,17 @@ import time
 import weakref
 
 import pytest
+from qtpy.QtCore import QThreadPool
 
-from napari_lgmsnet.adapters.workers import Background, Failure, Link, Success, guard
+from napari_lgmsnet.adapters import workers
+from napari_lgmsnet.adapters.workers import (
+    LONGEST_SILENCE,
+    Background,
+    Failure,
+    Link,
+    Success,
+    guard,
+)
 from napari_lgmsnet.core.types import Progress
 
 
@@ -119,6 +128,23 @@ def test_last_step_is_shown_though_those_before_came_quickly(background, qtbot):
     wait(qtbot, background)
 
 
+def test_window_is_told_of_some_steps_only(qtbot, monkeypatch):
+    monkeypatch.setattr(workers, "PAUSE", 1_000_000)
+    background = Background()
+    heard = Heard(background)
+
+    def job():
+        for step in range(8):
+            # Long enough that each is worth a word of the worker.
+            time.sleep(LONGEST_SILENCE * 1.1)
+            yield Progress(step, 8)
+
+    background.start(job())
+    wait(qtbot, background)
+    assert heard.steps == [0]
+    assert heard.words == [("returned", None)]
+
+
 def test_torch_error_beside_an_open_viewer(make_napari_viewer_proxy, background, qtbot):
     import torch
 
@@ -165,6 +191,29 @@ def test_one_job_at_a_time(background, qtbot):
     with pytest.raises(RuntimeError, match="under way"):
         background.start(counting(1))
     wait(qtbot, background)
+
+
+def test_long_job_keeps_no_other_from_running(background, qtbot):
+    pool = QThreadPool.globalInstance()
+    count, go_on = pool.maxThreadCount(), threading.Event()
+
+    def long():
+        while not go_on.wait(0.01):
+            yield Progress(0, 0)
+
+    others = [Background() for _ in range(3)]
+    pool.setMaxThreadCount(1)
+    try:
+        for one in (background, *others[:2]):
+            one.start(long())
+        others[2].start(counting(2))
+        wait(qtbot, others[2])
+        assert background.running
+    finally:
+        go_on.set()
+        for one in (background, *others):
+            wait(qtbot, one)
+        pool.setMaxThreadCount(count)
 
 
 def test_next_job_may_start_when_one_returns(background, qtbot):

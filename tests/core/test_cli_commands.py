@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import typer.main
 from PIL import Image
 
+from napari_lgmsnet import __version__
 from napari_lgmsnet.cli import app, main
 from napari_lgmsnet.core.project import Project
 
@@ -170,6 +172,64 @@ def test_wrong_use_is_one_line_and_code_2(name: str, here: Path, call: Call) -> 
         assert told == "", arguments
         left = [one for one in here.rglob("*") if one not in before and one.is_file()]
         assert not left, arguments
+
+
+def test_without_a_command_the_help_is_shown_and_nothing_else(call: Call) -> None:
+    for words in ([], ["weights"], ["project"]):
+        code, told, error = call(*words)
+        assert (code, told) == (2, "")
+        assert error.startswith(f"Usage: {' '.join(['napari-lgmsnet', *words])}")
+        assert "usage error" not in error
+
+
+def test_wrong_use_points_to_the_help_of_the_command(call: Call) -> None:
+    assert "(see napari-lgmsnet weights fetch --help)" in call("weights", "fetch")[2]
+    assert "(see napari-lgmsnet --help)" in call("no-such")[2]
+
+
+def test_the_version_is_said(call: Call) -> None:
+    assert call("--version") == (0, f"napari-lgmsnet {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "predict image.png -o out.png --settings absent.toml",
+        "refine image.png --clicks absent.csv --mask mask.png -o out.png",
+        "refine image.png --clicks absent.json --mask mask.png -o out.png",
+        "train absent.toml --data data --run run",
+    ],
+)
+def test_a_missing_text_file_is_called_missing(arguments: str, here: Path, call: Call) -> None:
+    code, _, error = call(*arguments.split())
+    assert code == 2
+    assert re.search(r'there is no [\w ()]+ "absent\.\w+": check its name and folder', error)
+
+
+def test_text_files_may_begin_with_a_mark(here: Path, call: Call) -> None:
+    clicks = '[{"y": 3, "x": 4, "positive": "yes"}]'
+    Path("clicks.json").write_text(clicks, encoding="utf-8-sig")  # as Windows saves it
+    refine = "refine image.png --clicks clicks.json --mask mask.png -o out.png"
+    assert call(*refine.split())[0] == 0
+    Path("clicks.json").write_bytes(clicks.encode("utf-16"))
+    code, _, error = call(*refine.split(), "--overwrite")
+    assert code == 2
+    assert "no text in UTF-8" in error
+
+
+def test_features_of_folders_and_patterns(here: Path, call: Call) -> None:
+    use = ["-o", "maps", "-c", "polyp-2d", "--json", "-q", "--overwrite"]
+    for inputs in ("data/images", "data/images/*.png"):
+        code, told, _ = call("features", inputs, *use)
+        assert code == 0
+        sources = [Path(one["source"]).name for one in json.loads(told)["cases"]]
+        assert sources == ["0.png", "1.png"]
+
+
+def test_tables_in_a_file_keep_their_words_whole(call: Call) -> None:
+    told = call("weights", "list")[1]
+    lines = [line for line in told.splitlines() if "hippocampus-3d" in line]
+    assert "anterior hippocampus, posterior hippocampus" in lines[0]
 
 
 def test_json_is_one_document_and_nothing_else(here: Path, call: Call) -> None:

@@ -79,4 +79,4 @@ def test_masks_of_another_part_are_not_taken_for_done(
     assert run(*use, "--box", TEXT) == 0
     assert run(*use, "--box", TEXT) == 0
     assert run(*use) == 2
-    assert "another settings" in capsys.readouterr().err
+    assert "other settings" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_lgmsnet import load, predict
 from napari_lgmsnet.core import samples
+from napari_lgmsnet.core.engines.names import installed
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.io import read, read_labels
 from napari_lgmsnet.core.model import Model
@@ -120,6 +121,20 @@ def test_the_mean_of_flips_is_near_the_prediction_with_flips() -> None:
     flipped = predict(model, data, flips=True, device="cpu")
     # One takes the mean of probabilities, the other that of logits.
     np.testing.assert_allclose(found.prediction.probabilities, flipped.probabilities, atol=0.02)
+
+
+@pytest.mark.parametrize("engine", installed())
+def test_every_engine_finds_the_same_doubt(engine: str) -> None:
+    model = small_model(2, 1, 3)
+    # Borders that are no multiple of the shift, and windows that overlap.
+    volume = Volume.from_array(GENERATOR.normal(size=(40, 52)).astype(np.float32), "YX")
+    plain = run(estimate(model, volume, PLAIN))
+    chosen = PLAIN.model_copy(update={"engine": engine})
+    found = run(estimate(model, volume, chosen))
+    assert found.prediction.engine == engine
+    assert found.prediction.notes == plain.prediction.notes
+    np.testing.assert_allclose(found.entropy, plain.entropy, atol=1e-3)
+    np.testing.assert_allclose(found.disagreement, plain.disagreement, atol=1e-3)
 
 
 def test_the_network_is_left_as_it_was_and_work_can_be_stopped() -> None:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from monai.data.utils import compute_importance_map, dense_patch_slices
 
-from napari_lgmsnet.core.windows import importance, tile
+from napari_lgmsnet.core import progress
+from napari_lgmsnet.core.windows import importance, slide, tile
 
 
 @pytest.mark.parametrize("window", [(32,), (31, 17), (256, 256), (96, 96, 96)])
@@ -29,3 +30,27 @@ def test_places(overlap: float, multiple: int) -> None:
         for place in tiling.places:
             covered[place] = True
         assert covered.all()
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "overlap"),
+    [((100, 33), (32, 32), 0.5), ((20, 90), (32, 24), 0.25), ((64, 65), (32, 32), 0.0),
+     ((40, 33, 50), (16, 32, 24), 0.6)],
+)  # fmt: skip
+def test_blending_band_by_band_is_that_of_the_whole(
+    size: tuple[int, ...], window: tuple[int, ...], overlap: float
+) -> None:
+    torch.manual_seed(0)
+    network = (torch.nn.Conv2d if len(size) == 2 else torch.nn.Conv3d)(2, 3, 3, padding=1)
+    array = torch.randn(2, *size)
+    tiling, weights = tile(size, window, overlap), importance(window)
+    padded = tiling.pad(array)
+    total, norm = torch.zeros(3, *tiling.padded_size), torch.zeros(tiling.padded_size)
+    with torch.inference_mode():
+        for place in tiling.places:
+            batch = padded[(slice(None), *place)][None]
+            total[(slice(None), *place)] += network(batch)[0] * weights
+            norm[place] += weights
+    expected = (total / norm)[(slice(None), *tiling.inside)]
+    found = progress.run(slide(network, array, window, overlap, torch.device("cpu")))
+    assert torch.equal(found, expected)

@@ -14,7 +14,7 @@ from napari_lgmsnet.core.info import ModelInfo, named_classes
 from napari_lgmsnet.core.model import Model, new_model
 from napari_lgmsnet.core.remembered import Remembered
 from napari_lgmsnet.widgets.segment import SegmentWidget
-from tests.core.helpers import small_architecture, small_recipe
+from tests.core.helpers import small_architecture, small_model, small_recipe
 
 MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.yaml")
 
@@ -45,6 +45,18 @@ def checkpoint_3d(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("weights") / "small-3d.safetensors"
     checkpoints.save(path, named_model(3, "front", "back"))
     return str(path)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Return a function that stores a small network and names its file."""
+
+    def make(dimensions, channels=1, **recipe):
+        path = tmp_path / f"{dimensions}-{channels}-{len(recipe)}.safetensors"
+        checkpoints.save(path, small_model(dimensions, channels, **recipe))
+        return str(path)
+
+    return make
 
 
 @pytest.fixture(autouse=True)

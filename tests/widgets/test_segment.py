@@ -1,20 +1,17 @@
-"""The Segment widget in a real viewer, with real small networks."""
-
-import threading
+"""The Segment widget in a real viewer, with real small networks: from a run to its layers."""
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QMessageBox
 
-from napari_lgmsnet.adapters import jobs
+import napari_lgmsnet
+from napari_lgmsnet import Volume
 from napari_lgmsnet.adapters.layers import affine_of
 from napari_lgmsnet.adapters.results import METADATA
-from napari_lgmsnet.core.types import Progress
+from napari_lgmsnet.core import checkpoints
 from napari_lgmsnet.widgets.region import RECTANGLE, SLICE, WHOLE
+from tests.core.helpers import small_model
+from tests.widgets.segment_helpers import TILTED, mask_of, region
 
-TILTED = np.array(
-    [[2.0, 0.3, 0.0, -7.0], [0.1, 0.4, -1.5, 30.0], [0.0, 0.9, 0.2, 4.0], [0.0, 0.0, 0.0, 1.0]]
-)
 PLACES = {
     "plain": {},
     "anisotropic": {"scale": (3.0, 0.5, 0.7), "translate": (4.0, 5.0, -6.0), "units": ("mm",) * 3},
@@ -23,34 +20,6 @@ PLACES = {
     "affine": {"affine": np.diag([2.0, -1.0, 3.0, 1.0]), "scale": (1.0, 2.0, 3.0)},
     "oblique": {"affine": TILTED, "units": ("um",) * 3},
 }
-
-
-def region(widget, scope):
-    combo = widget.options.region.combo
-    combo.setCurrentIndex(combo.findData(scope))
-    assert widget.options.region.scope == scope
-
-
-def mask_of(viewer):
-    [mask] = [one for one in viewer.layers if one.metadata.get(METADATA, {}).get("role") == "mask"]
-    return mask
-
-
-def click(monkeypatch, words):
-    """Answer the question about edits; return the list of questions that were asked."""
-    asked = []
-
-    def answer(box):
-        asked.append(box.text())
-        [button] = [one for one in box.buttons() if words in one.text()]
-        button.click()
-
-    monkeypatch.setattr(QMessageBox, "exec", answer)
-    return asked
-
-
-def no_question(monkeypatch):
-    monkeypatch.setattr(QMessageBox, "exec", lambda box: pytest.fail(f"asked: {box.text()}"))
 
 
 # --- before anything is there ------------------------------------------------------------------
@@ -81,7 +50,6 @@ def test_checkpoint_is_described_before_it_is_loaded(open_widget, checkpoint_3d)
 
 def test_official_checkpoint_is_read_to_see_what_it_is(open_widget, finish, tmp_path):
     from napari_lgmsnet.core.checkpoints import export_official
-    from tests.core.helpers import small_model
 
     export_official(tmp_path / "theirs.pth", small_model(2, in_channels=3))
     widget = open_widget(str(tmp_path / "theirs.pth"))
@@ -151,8 +119,6 @@ def test_answer_is_that_of_the_library(open_widget, finish, viewer, volume, chec
     widget = open_widget(checkpoint_3d)
     widget.run()
     finish(widget)
-    import napari_lgmsnet
-    from napari_lgmsnet import Volume
 
     expected = napari_lgmsnet.predict(
         napari_lgmsnet.load(checkpoint_3d),
@@ -188,7 +154,6 @@ def test_results_follow_an_image_that_was_moved(open_widget, finish, viewer, vol
 
 
 def test_colour_picture(open_widget, finish, viewer, tmp_path):
-    from napari_lgmsnet.core import checkpoints
     from tests.core.helpers import small_model
 
     checkpoints.save(tmp_path / "rgb.safetensors", small_model(2, 3, colour="rgb"))
@@ -272,270 +237,6 @@ def test_wrong_dimensions_are_explained(open_widget, finish, viewer, checkpoint_
     assert widget.bar.run.isEnabled()
 
 
-# --- stopping, and errors ----------------------------------------------------------------------
-
-
-def test_cancel_midway_changes_nothing(
-    open_widget, finish, viewer, volume, checkpoint_2d, qtbot, monkeypatch
-):
-    closed, steps = threading.Event(), []
-
-    def endless(request):
-        try:
-            while True:
-                steps.append(len(steps))
-                yield Progress(len(steps) % 50, 50, "window")
-        finally:
-            closed.set()
-
-    monkeypatch.setattr(jobs, "segment", endless)
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_2d)
-    widget.run()
-    qtbot.waitUntil(lambda: "left" in widget.bar.line.text())
-    widget.bar.cancel.click()
-    finish(widget)
-    assert closed.is_set()
-    assert "nothing was changed" in widget.bar.line.text()
-    assert [layer.name for layer in viewer.layers] == ["scan"]
-    assert widget.bar.run.isEnabled()
-    assert not widget.bar.cancel.isEnabled()
-
-
-def test_torch_error_in_the_worker_is_shown(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch, caplog
-):
-    from napari_lgmsnet.core import inference
-
-    def broken(model, volume, settings):
-        import torch
-
-        yield Progress(0, 1, "window")
-        torch.zeros(2, 3) @ torch.zeros(2, 3)
-
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    with monkeypatch.context() as patch:
-        patch.setattr(inference, "iterate", broken)
-        widget.run()
-        finish(widget)
-    text = widget.bar.line.text()
-    assert "RuntimeError" in text
-    assert "shapes cannot be multiplied" in text
-    assert "Traceback" in widget.bar.line.toolTip()
-    assert [layer.name for layer in viewer.layers] == ["scan"]
-    widget.bar.run.click()
-    finish(widget)
-    assert mask_of(viewer).name == "scan mask"
-
-
-def test_image_closed_while_running(open_widget, finish, viewer, volume, checkpoint_3d):
-    image = viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    widget.run()
-    viewer.layers.remove(image)
-    finish(widget)
-    assert len(viewer.layers) == 0
-    assert "dropped" in widget.bar.line.text()
-
-
-def test_closing_the_widget_stops_its_work(
-    open_widget, viewer, volume, checkpoint_2d, qtbot, monkeypatch
-):
-    closed = threading.Event()
-
-    def endless(request):
-        try:
-            while True:
-                yield Progress(0, 0, "window")
-        finally:
-            closed.set()
-
-    monkeypatch.setattr(jobs, "segment", endless)
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_2d)
-    widget.run()
-    qtbot.waitUntil(lambda: widget.busy)
-    viewer.window.remove_dock_widget(widget)
-    widget.deleteLater()
-    qtbot.waitUntil(closed.is_set)
-    viewer.add_image(volume, name="another")
-
-
-# --- the threshold -----------------------------------------------------------------------------
-
-
-def test_threshold_moves_the_mask_without_the_network(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    widget.run()
-    finish(widget)
-    no_question(monkeypatch)
-    monkeypatch.setattr(jobs, "segment", lambda _request: pytest.fail("the network ran again"))
-    prediction = widget.results.of(viewer.layers["scan"]).prediction
-    mask = mask_of(viewer)
-    sizes = []
-    for threshold in (0.2, 0.4, 0.6, 0.8):
-        widget.threshold.setValue(threshold)
-        finish(widget)
-        np.testing.assert_array_equal(mask.data, prediction.at_threshold(threshold).labels)
-        sizes.append((mask.data > 0).sum())
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[-1]
-    assert mask.metadata[METADATA]["settings"]["threshold"] == 0.8
-    mask.undo()
-    assert (mask.data > 0).sum() == sizes[-1]
-
-
-def test_threshold_asks_before_it_overwrites_edits(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    widget.run()
-    finish(widget)
-    mask = mask_of(viewer)
-    mask.data_setitem((np.array([2]), np.array([3]), np.array([4])), 9)
-    before = mask.data.copy()
-    asked = click(monkeypatch, "Cancel")
-    widget.threshold.setValue(0.7)
-    finish(widget)
-    assert asked == ['You have edited "scan mask".']
-    assert widget.threshold.value() == 0.5
-    np.testing.assert_array_equal(mask.data, before)
-    click(monkeypatch, "Replace")
-    widget.threshold.setValue(0.7)
-    finish(widget)
-    prediction = widget.results.of(viewer.layers["scan"]).prediction
-    np.testing.assert_array_equal(mask.data, prediction.labels)
-    mask.undo()
-    np.testing.assert_array_equal(mask.data, before)
-
-
-def test_threshold_moved_while_the_network_runs(open_widget, finish, viewer, volume, checkpoint_3d):
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    widget.run()
-    widget.threshold.setValue(0.8)
-    finish(widget)
-    prediction = widget.results.of(viewer.layers["scan"]).prediction
-    assert prediction.settings.threshold == widget.threshold.value() == 0.8
-    np.testing.assert_array_equal(mask_of(viewer).data, prediction.labels)
-
-
-# --- edits are the person's --------------------------------------------------------------------
-
-
-def test_running_again_updates_its_own_layers(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    no_question(monkeypatch)
-    image = viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    widget.run()
-    finish(widget)
-    layers, first = list(viewer.layers), mask_of(viewer).data.copy()
-    image.data = volume[:, ::-1] ** 2
-    widget.run()
-    finish(widget)
-    assert list(viewer.layers) == layers
-    assert (mask_of(viewer).data != first).any()
-
-
-def painted(open_widget, finish, viewer, volume, checkpoint):
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint)
-    widget.run()
-    finish(widget)
-    mask = mask_of(viewer)
-    mask.data_setitem((np.array([2]), np.array([3]), np.array([4])), 9)
-    return widget, mask, mask.data.copy()
-
-
-def test_run_keeps_edits_in_a_layer_of_their_own(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    widget, mask, edited = painted(open_widget, finish, viewer, volume, checkpoint_3d)
-    click(monkeypatch, "Keep")
-    widget.run()
-    finish(widget)
-    np.testing.assert_array_equal(mask.data, edited)
-    assert mask.name == "scan mask edited"
-    assert viewer.layers["scan mask"].data[2, 3, 4] != 9
-
-
-def test_run_replaces_edits_and_undo_brings_them_back(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    widget, mask, edited = painted(open_widget, finish, viewer, volume, checkpoint_3d)
-    asked = click(monkeypatch, "Replace")
-    widget.run()
-    finish(widget)
-    assert len(asked) == 1
-    assert mask.data[2, 3, 4] != 9
-    mask.undo()
-    np.testing.assert_array_equal(mask.data, edited)
-
-
-def test_run_can_be_given_up_for_the_edits(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    widget, mask, edited = painted(open_widget, finish, viewer, volume, checkpoint_3d)
-    click(monkeypatch, "Cancel")
-    widget.run()
-    assert not widget.busy
-    np.testing.assert_array_equal(mask.data, edited)
-
-
-def test_edits_made_while_it_runs_are_asked_about(
-    open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch
-):
-    widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_3d)
-    asked = click(monkeypatch, "Replace")
-    widget.run()
-    mask.data_setitem((np.array([1]), np.array([1]), np.array([1])), 8)
-    edited = mask.data.copy()
-    click(monkeypatch, "Cancel")
-    finish(widget)
-    assert len(asked) == 1
-    np.testing.assert_array_equal(mask.data, edited)
-
-
-def test_undone_edits_are_no_edits(open_widget, finish, viewer, volume, checkpoint_3d, monkeypatch):
-    widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_3d)
-    mask.undo()
-    no_question(monkeypatch)
-    widget.run()
-    finish(widget)
-    assert mask_of(viewer) == mask
-
-
-def test_edits_outside_of_the_region_stay_without_a_question(
-    open_widget, finish, viewer, volume, checkpoint_2d, monkeypatch
-):
-    no_question(monkeypatch)
-    widget, mask, _ = painted(open_widget, finish, viewer, volume, checkpoint_2d)
-    region(widget, SLICE)
-    viewer.dims.set_point(0, 5)
-    widget.run()
-    finish(widget)
-    assert mask.data[2, 3, 4] == 9
-
-
-def test_closed_mask_is_made_anew(open_widget, finish, viewer, volume, checkpoint_3d):
-    viewer.add_image(volume, name="scan")
-    widget = open_widget(checkpoint_3d)
-    widget.run()
-    finish(widget)
-    viewer.layers.remove(mask_of(viewer))
-    widget.threshold.setValue(0.3)
-    widget.run()
-    finish(widget)
-    assert mask_of(viewer).name == "scan mask"
-
-
 # --- what is remembered ------------------------------------------------------------------------
 
 
@@ -548,7 +249,6 @@ def test_used_checkpoints_are_offered_again(open_widget, finish, viewer, volume,
 
 
 def test_checkpoint_written_anew_is_read_anew(open_widget, finish, viewer, volume, tmp_path):
-    from napari_lgmsnet.core import checkpoints
     from tests.core.helpers import small_model
 
     path = tmp_path / "training.safetensors"

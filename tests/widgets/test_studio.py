@@ -3,6 +3,7 @@
 import numpy as np
 
 from napari_lgmsnet.widgets.studio import StudioWidget
+from napari_lgmsnet.widgets.tune import TuneWidget
 
 
 def test_one_checkpoint_for_all_tabs(registered, viewer, checkpoint_2d, checkpoint_3d, qtbot):
@@ -32,3 +33,15 @@ def test_a_mask_made_in_one_tab_is_corrected_in_the_next(registered, viewer, che
     assert studio.correct.bench.image == viewer.layers["scan"]
     assert [pair.name for pair in studio.tune.source.pairs()] in ([], ["scan"])
     assert studio.segment.session is studio.correct.bench.session is studio.tune.session
+
+
+def test_later_tabs_are_made_by_themselves_and_follow(registered, viewer, checkpoint_2d, qtbot):
+    studio = StudioWidget(viewer)
+    viewer.window.add_dock_widget(studio, name="All tabs")
+    studio.segment.checkpoint.choose(checkpoint_2d)
+    assert not isinstance(studio.widget(4), TuneWidget)
+    qtbot.waitUntil(lambda: isinstance(studio.widget(4), TuneWidget), timeout=20_000)
+    assert studio.tune is studio.widget(4)
+    assert studio.tune.checkpoint.reference == checkpoint_2d
+    assert [studio.tabText(place) for place in (0, 4)] == ["Segment", "Fine-tune"]
+    assert studio.currentIndex() == 0

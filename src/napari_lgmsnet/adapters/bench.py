@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_lgmsnet.adapters.edit_target import Target, class_names, target_of
+from napari_lgmsnet.adapters.locks import Lock
 from napari_lgmsnet.adapters.queue import Queue
 from napari_lgmsnet.adapters.session import Means, session_of
 from napari_lgmsnet.core.errors import InputError
@@ -38,8 +39,6 @@ class Bench:
     queue : Queue
     mask : napari Labels layer or None
     image : napari Image layer or None
-    locked : set of int
-        Labels that no tool may change.
     chosen : psygnal signal
         Another mask, image or class is worked on.
     edited : psygnal signal
@@ -61,7 +60,8 @@ class Bench:
         self.queue = Queue()
         self.mask: Labels | None = None
         self.image: Image | None = None
-        self.locked: set[int] = set()
+        self._locks: dict[Any, Lock] = {}
+        viewer.layers.events.removed.connect(self._on_removed)
         self.queue.failed.connect(self._on_failed)
 
     @property
@@ -78,13 +78,27 @@ class Bench:
         """Return what a label is called."""
         return self.names.get(label, f"label {label}")
 
+    @property
+    def lock(self) -> Lock | None:
+        """Return what is locked in the mask; None without a mask."""
+        if self.mask is None:
+            return None
+        known = self._locks.get(self.mask.unique_id)
+        if known is None:
+            known = Lock(self.mask, self.viewer.layers, self.session, self._on_refused)
+            self._locks[self.mask.unique_id] = known
+        return known
+
+    @property
+    def locked(self) -> frozenset[int]:
+        """Return the labels of the mask that must not change."""
+        return frozenset() if self.lock is None else frozenset(self.lock.labels)
+
     def work_on(self, mask: Labels | None, image: Image | None) -> None:
         """Choose another mask, and the image that it lies on."""
         if mask == self.mask and image == self.image:
             return
         self._listen(on=False)
-        if mask != self.mask:
-            self.locked.clear()
         self.mask, self.image = mask, image
         self._listen(on=True)
         self.chosen.emit()
@@ -147,6 +161,10 @@ class Bench:
         self.session.writer.finish()
         self.queue.abandon()
         self._listen(on=False)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        for lock in self._locks.values():
+            lock.leave()
+        self._locks.clear()
         self.mask = self.image = None
 
     def _part(self) -> Any:
@@ -170,6 +188,15 @@ class Bench:
 
     def _on_edited(self, _event: Any = None) -> None:
         self.edited.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        lock = self._locks.pop(getattr(event.value, "unique_id", None), None)
+        if lock is not None:
+            lock.leave()
+
+    def _on_refused(self, voxels: int) -> None:
+        count = f"{voxels:,}".replace(",", " ")
+        self.said.emit(f"Locked: {count} voxels of your stroke were left as they were.")
 
     def _on_label(self, _event: Any = None) -> None:
         self.chosen.emit()

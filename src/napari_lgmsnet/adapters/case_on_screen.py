@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,11 @@ from napari_lgmsnet.adapters.case_view import (
     show_case,
     tools_of,
 )
+from napari_lgmsnet.adapters.gradual import AT_ONCE
+from napari_lgmsnet.adapters.gradual_work import Laying
+from napari_lgmsnet.adapters.history import chunks, whole_box
 from napari_lgmsnet.adapters.recorder import Recorder
-from napari_lgmsnet.adapters.results import checkpoint_of
+from napari_lgmsnet.adapters.results import LARGE, checkpoint_of
 from napari_lgmsnet.core.errors import InputError, LGMSNetError
 
 if TYPE_CHECKING:
@@ -98,6 +102,7 @@ class CaseOnScreen:
     def settled(self) -> bool:
         """Return whether everything was handed over."""
         busy = self._recorder is not None and self._recorder.busy
+        busy = busy or self._session.writer.busy
         return not (busy or self._timer.isActive())
 
     @property
@@ -177,12 +182,26 @@ class CaseOnScreen:
     def adopt(self, answer: Predicted) -> None:
         """Show a prediction that was stored, below all that the person did."""
         labels = answer.mask.labels
-        self.bring_up_to_date(labels)
         self.view.name_classes(answer.classes)
         self.view.describe(answer.mask)
-        if self._recorder is not None:
-            on_screen = self.view.on_screen(labels)
-            self._recorder.adopt(on_screen, undoable=self._touched)
+        recorder = self._recorder
+        if recorder is None:
+            return
+        on_screen = self.view.on_screen(labels)
+
+        def prepare() -> bool:
+            # Not before, since a stroke may be on its way, which is waited for.
+            self.bring_up_to_date(labels)
+            return self._touched
+
+        def lay(box: Any, undoable: bool) -> None:
+            recorder.adopt(box, on_screen[box], undoable=undoable)
+
+        large = labels.size > LARGE
+        boxes = chunks(whole_box(on_screen.shape), AT_ONCE if large else labels.size)
+        around = partial(self._session.changing_by, "network")
+        work = Laying(self.view.mask, list(boxes), prepare, lay, around, lambda _done: None)
+        self._session.writer.start(work, gradual=large)
 
     def vouch(self, where: tuple[Any, ...]) -> None:
         """Note that the person vouches for some voxels, background included.

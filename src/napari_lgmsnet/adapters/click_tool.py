@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.prediction import Prediction
     from napari_lgmsnet.core.refine.refiner import Refiner
 
-CLICK, NETWORK = "click", "network"
+READY, CLICK, NETWORK = "ready", "click", "network"
 LARGE = 0.25
 """A click that changes more than this part of a class is asked about. Of 3620 simulated clicks
 (benchmarks/clicks.py) seven made a mask worse by more than 0.1 IoU; all of them changed more."""
@@ -83,6 +83,7 @@ class ClickTool:
         mask.mode = "pan_zoom"
         mask.mouse_drag_callbacks.append(self._pressed)
         self._bench.viewer.layers.selection.active = mask
+        self._bench.queue.ask(READY, correct_jobs.get_ready(), lambda _ready: None)
 
     def stop(self) -> None:
         """Leave clicks on the canvas to the viewer again."""
@@ -103,11 +104,6 @@ class ClickTool:
         self._waiting.append((world, keep))
         if len(self._waiting) == 1:
             self._next()
-
-    def take_back(self) -> None:
-        """Undo the last click, if nothing was done since; otherwise leave that to Undo."""
-        if self._clicked and self._target is not None:
-            self._target.mask.undo()
 
     def less(self) -> None:
         """Let the last click reach half as far."""
@@ -162,7 +158,7 @@ class ClickTool:
     def _ask(
         self, target: Target, index: tuple[int, ...], *, positive: bool, share: float = 1.0
     ) -> None:
-        label = self._label
+        label, lock = self._label, self._bench.lock
         job = correct_jobs.click(
             target,
             self._refiner,
@@ -171,7 +167,8 @@ class ClickTool:
             index,
             positive=positive,
             share=share,
-            locked=frozenset(self._bench.locked),
+            locked=self._bench.locked,
+            kept=None if lock is None else lock.kept(target.box),
         )
         self._bench.queue.ask(CLICK, job, lambda answer: self._on_clicked(target, answer))
 

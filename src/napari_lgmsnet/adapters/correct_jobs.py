@@ -63,12 +63,15 @@ class Where:
         Only the object at this voxel may change.
     locked : frozenset of int
         Labels that must not change.
+    kept : uint8 array of the frame's shape, optional
+        Voxels that are not 0 must not change.
     """
 
     region: Box | None = None
     axis: int | None = None
     touching: tuple[int, ...] | None = None
     locked: frozenset[int] = frozenset()
+    kept: NDArray[np.uint8] | None = None
 
 
 def edit(
@@ -95,18 +98,47 @@ def edit(
     yield Progress(0, 0, "reading the mask")
     # The person may paint meanwhile: what is looked at must not move.
     labels = target.labels.copy()
-    selection = None
-    if where.touching is not None:
-        if labels[where.touching] == 0:
-            raise InputError(
-                "there is no object where the pointer was last: hover over one, or choose "
-                "another part"
-            )
-        selection = tools.object_at(labels, where.touching, where.axis)
-    scope = tools.Scope(where.region, selection, where.axis, where.locked)
+    selection = None if where.touching is None else _object(labels, where.touching, where.axis)
+    scope = tools.Scope(where.region, selection, where.axis, where.locked, _locked(where.kept))
     work: Tool = getattr(tools, tool)
     change: Change = yield from work(labels, target.spacing, scope, **options)
     return change
+
+
+def find_region(
+    target: Target, where: Where
+) -> Generator[Progress, None, tuple[Box, NDArray[np.bool_]]]:
+    """Find the voxels that a person means.
+
+    Returns
+    -------
+    tuple of slice
+        The smallest box around them, in the frame.
+    bool array of the box's shape
+
+    Raises
+    ------
+    InputError
+        If there is no object at the voxel.
+    """
+    from napari_lgmsnet.core.components import window_of
+    from napari_lgmsnet.core.edit import Scope
+
+    yield Progress(0, 0, "reading the mask")
+    if where.touching is None:
+        box = Scope(where.region).window(target.labels.shape) or ()
+        return box, np.ones([part.stop - part.start for part in box], dtype=bool)
+    selection = _object(target.labels.copy(), where.touching, where.axis)
+    window = window_of(selection)
+    assert window is not None
+    return window, selection[window]
+
+
+def get_ready() -> Generator[Progress, None, None]:
+    """Load what the first click would have to wait for."""
+    yield Progress(0, 0, "getting ready for clicks")
+    import napari_lgmsnet.core.edit.scope
+    import napari_lgmsnet.core.refine.refiner  # noqa: F401
 
 
 def click(
@@ -119,6 +151,7 @@ def click(
     positive: bool,
     share: float = 1.0,
     locked: frozenset[int] = frozenset(),
+    kept: NDArray[np.uint8] | None = None,
 ) -> Generator[Progress, None, Clicked]:
     """Work out what a click changes.
 
@@ -139,6 +172,8 @@ def click(
         How far the click reaches, compared with what is read off the mask.
     locked : frozenset of int
         Labels that must not change.
+    kept : uint8 array of the frame's shape, optional
+        Voxels that are not 0 must not change.
     """
     from napari_lgmsnet.core.edit.scope import Draft, Scope
     from napari_lgmsnet.core.refine.refiner import Click, Refiner
@@ -151,7 +186,7 @@ def click(
         refiner = Refiner(data, probability, target.spacing)
     before = int(np.count_nonzero(labels == label))
     correction = refiner.click(labels == label, Click(index, positive), share)
-    draft = Draft(labels, Scope(locked_labels=locked))
+    draft = Draft(labels, Scope(locked_labels=locked, locked=_locked(kept)))
     draft.write(correction.box, correction.changed, label if positive else 0)
     change = draft.finish()
     return Clicked(refiner, correction, change, share, change.voxels / before if before else 0.0)
@@ -232,3 +267,18 @@ def compare(
 
     yield Progress(0, 0, "comparing")
     return (yield from work(target.volume(), reference.volume(), names))
+
+
+def _object(labels: NDArray[Any], index: tuple[int, ...], axis: int | None) -> NDArray[np.bool_]:
+    """Return the object at a voxel, of the whole mask's shape."""
+    from napari_lgmsnet.core.edit import object_at
+
+    if labels[index] == 0:
+        raise InputError(
+            "there is no object where the pointer was last: hover over one, or choose another part"
+        )
+    return object_at(labels, index, axis)
+
+
+def _locked(kept: NDArray[np.uint8] | None) -> NDArray[np.bool_] | None:
+    return None if kept is None else kept != 0

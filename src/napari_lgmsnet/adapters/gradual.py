@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+import numpy as np
+from app_model.types import KeyCode, KeyMod
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication
+
+from napari_lgmsnet.adapters.gradual_work import Around, Done, Undoing, Work, Writing
+from napari_lgmsnet.adapters.history import next_step, stroke_under_way, voxels_of
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -23,14 +26,15 @@ if TYPE_CHECKING:
     from napari_lgmsnet.core.edit import Change
     from napari_lgmsnet.core.geometry import Box
 
-Around = Callable[[], AbstractContextManager[object]]
-Done = Callable[[bool], object]
-
 AT_ONCE = 2**16
 """Voxels that are written in one piece: about 10 ms."""
+UNDO_AT_ONCE = 2**20
+"""Voxels that are undone in one piece: as long, since they are looked up already."""
 BUDGET = 0.02
 """Seconds after which the window has its turn. The piece under way is still finished."""
-_BUTTON_WAIT = 30  # milliseconds
+_STROKE_WAIT = 30  # milliseconds
+_UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
+_REDO = KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
 
 _PRESSED = {
     QEvent.Type.MouseButtonPress,
@@ -77,67 +81,8 @@ class Watch(QObject):
         return False
 
 
-class Writing:
-    """One change on its way into a mask.
-
-    Parameters
-    ----------
-    mask : napari Labels layer
-    change : Change
-    box : tuple of int or slice
-        The part of the mask that the change is for.
-    around : callable
-        Returns what is to be entered around every piece.
-    done : callable
-        Gets whether it was written: it is not where the mask was edited since.
-    """
-
-    def __init__(self, mask: Labels, change: Change, box: Box, around: Around, done: Done) -> None:
-        self.mask, self.change, self.box, self.around, self.done = mask, change, box, around, done
-        self.checked = self.written = 0
-        self.step: ExitStack | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Return whether the mask was changed already."""
-        return self.step is not None
-
-    def go_on(self) -> bool | None:
-        """Check or write the next piece; return whether it was written, or None before the end."""
-        voxels = self.change.voxels
-        if self.checked < voxels:
-            piece = self._piece(self.checked)
-            self.checked += AT_ONCE
-            return None if piece.fits(self.mask.data) else False
-        if self.step is None:
-            self.step = ExitStack()
-            self.step.enter_context(self.mask.block_history())
-        piece = self._piece(self.written)
-        self.written += AT_ONCE
-        last = self.written >= voxels
-        if not piece.empty:
-            with self.around():
-                self.mask.data_setitem(piece.indices, piece.new, refresh=last)
-        return True if last else None
-
-    def _piece(self, start: int) -> Change:
-        """Return a part of the change, in the mask's own indices."""
-        change, part = self.change, slice(start, start + AT_ONCE)
-        indices = tuple(index[part] for index in change.indices)
-        return replace(change, indices=indices, old=change.old[part], new=change.new[part]).placed(
-            self.box
-        )
-
-    def close(self) -> None:
-        """Make one undo step of what was written."""
-        if self.step is not None:
-            with self.around():
-                self.step.close()
-            self.step = None
-
-
 class Writer:
-    """Writes changes into the masks of a viewer, one change at a time.
+    """Changes the masks of a viewer, one after the other; a large change piece by piece.
 
     Parameters
     ----------
@@ -147,7 +92,8 @@ class Writer:
 
     def __init__(self, layers: LayerList) -> None:
         self._layers = layers
-        self._writing: Writing | None = None
+        self._work: Work | None = None
+        self._gradual = False
         self._at_work = False
         self._watch = Watch(self.finish)
         self._timer = QTimer()
@@ -157,7 +103,7 @@ class Writer:
     @property
     def busy(self) -> bool:
         """Return whether a change is on its way."""
-        return self._writing is not None
+        return self._work is not None
 
     def write(self, mask: Labels, change: Change, box: Box, around: Around, done: Done) -> None:
         """Write a change: at once if it is small, otherwise from now on.
@@ -165,68 +111,108 @@ class Writer:
         Parameters
         ----------
         mask, change, box, around, done
-            As for :class:`Writing`.
+            As for :class:`~napari_lgmsnet.adapters.gradual_work.Writing`.
+        """
+        work = Writing(mask, change, box, AT_ONCE, around, done)
+        self.start(work, gradual=change.voxels > AT_ONCE)
+
+    def undo(self, mask: Labels) -> None:
+        """Take the last step in a mask back: at once if it is small, otherwise from now on."""
+        self._step(mask, undoing=True)
+
+    def redo(self, mask: Labels) -> None:
+        """Carry the step that was undone last out again, in the same way."""
+        self._step(mask, undoing=False)
+
+    def start(self, work: Work, *, gradual: bool) -> None:
+        """Do some work after what is on its way: piece by piece from now on, or at once.
+
+        Parameters
+        ----------
+        work : Work
+        gradual : bool
         """
         self.finish()
-        self._writing = Writing(mask, change, box, around, done)
-        if change.voxels <= AT_ONCE:
+        self._work = work
+        if not gradual:
             self.finish()
             return
+        self._gradual = True
+        self.take_keys(work.mask)
         self._layers.events.removing.connect(self._on_removing)
-        mask.events.paint.connect(self._on_paint)
+        work.mask.events.paint.connect(self._on_paint)
         self._watch.start()
         self._timer.start(0)
 
+    def take_keys(self, mask: Labels) -> None:
+        """Let the keys for undo and redo of a mask take large steps piece by piece."""
+        mask.bind_key(_UNDO, self.undo, overwrite=True)
+        mask.bind_key(_REDO, self.redo, overwrite=True)
+
     def finish(self) -> None:
-        """Write the rest now. Whatever reads or changes a mask otherwise calls this first."""
+        """Do the rest now. Whatever reads or changes a mask otherwise calls this first."""
         if self._at_work:
             return  # somebody who is told of a piece asks
-        while self._writing is not None:
+        while self._work is not None:
             self._go_on()
 
+    def _step(self, mask: Labels, *, undoing: bool) -> None:
+        self.finish()
+        step = next_step(mask, undoing=undoing)
+        large = step is not None and sum(map(voxels_of, step)) > UNDO_AT_ONCE
+        # In the middle of a stroke the viewer alone knows what an undo means.
+        in_pieces = large and mask in self._layers and not stroke_under_way(mask)
+        if in_pieces and isinstance(mask.data, np.ndarray):
+            self.start(Undoing(mask, undoing=undoing, at_once=AT_ONCE), gradual=True)
+        elif undoing:
+            mask.undo()
+        else:
+            mask.redo()
+
     def _on_turn(self) -> None:
-        writing = self._writing
-        if writing is None:
+        work = self._work
+        if work is None:
             return
         # The viewer keeps one stroke at a time: it must not become a part of this step.
-        if not writing.begun and QApplication.mouseButtons() != Qt.MouseButton.NoButton:
-            writing.checked = 0
-            self._timer.start(_BUTTON_WAIT)
+        if not work.begun and stroke_under_way(work.mask):
+            work.look_again()
+            self._timer.start(_STROKE_WAIT)
             return
         end = time.monotonic() + BUDGET
         self._go_on()
-        while self._writing is not None and time.monotonic() < end:
+        while self._work is not None and time.monotonic() < end:
             self._go_on()
-        if self._writing is not None:
+        if self._work is not None:
             self._timer.start(0)
 
     def _go_on(self) -> None:
-        writing = self._writing
-        assert writing is not None
+        work = self._work
+        assert work is not None
         outcome: bool | None = False
         self._at_work = True
         try:
-            outcome = writing.go_on()
+            outcome = work.go_on()
         finally:
             if outcome is not None:
-                self._end(writing)
+                self._end(work)
             self._at_work = False
         if outcome is not None:
-            writing.done(outcome)
+            work.done(outcome)
 
-    def _end(self, writing: Writing) -> None:
-        self._writing = None
+    def _end(self, work: Work) -> None:
+        self._work = None
         self._timer.stop()
         self._watch.stop()
-        if writing.change.voxels > AT_ONCE:
+        if self._gradual:
+            self._gradual = False
             self._layers.events.removing.disconnect(self._on_removing)
-            writing.mask.events.paint.disconnect(self._on_paint)
-        writing.close()
+            work.mask.events.paint.disconnect(self._on_paint)
+        work.close()
 
     def _on_paint(self, _event: Any = None) -> None:
         """Look again whether the change still fits: a program has painted."""
-        if self._writing is not None and not self._writing.begun:
-            self._writing.checked = 0
+        if self._work is not None and not self._work.begun:
+            self._work.look_again()
 
     def _on_removing(self, _event: Any = None) -> None:
         self.finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_lgmsnet.adapters.layer_image import LayerImage
@@ -92,6 +93,8 @@ def load(reference: str) -> Generator[Progress, None, Loaded]:
     # The window stays responsive only if it has a core of its own.
     device.set_thread_budget(spare=1)
     model = checkpoints.load(reference)
+    # napari loads it for the table of the first mask; the window would stand still meanwhile.
+    import_module("pandas")
     return Loaded(reference, model, device.available_devices(), _written(model))
 
 

@@ -126,6 +126,9 @@ def mask_geometry(layer: Image, image: LayerImage) -> dict[str, Any]:
 
 def place_layer(layer: Layer, geometry: dict[str, Any]) -> None:
     """Put an existing layer where :func:`geometry_of` or :func:`mask_geometry` says."""
+    now = geometry_of(layer)
+    if all(np.array_equal(now[name], geometry[name]) for name in GEOMETRY):
+        return  # each assignment draws all layers anew: together longer than a person is to notice
     for name in GEOMETRY:
         setattr(layer, name, geometry[name])
 

@@ -16,6 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from napari_lgmsnet.adapters.history import (
+    Box,
+    Indices,
+    box_of,
+    chunks,
+    indices_of,
+    labels_of,
+    staged,
+    voxels_of,
+    whole_box,
+)
 from napari_lgmsnet.adapters.session import Means
 from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.core.types import Progress
@@ -25,9 +36,6 @@ if TYPE_CHECKING:
 
     from napari_lgmsnet.core.project import Edit
     from napari_lgmsnet.core.project.edits import Author
-
-Indices = tuple[NDArray[np.intp], ...]
-Box = tuple[slice, ...]
 
 SMALL = 2**20
 """Voxels that are compared on the main thread: about a millisecond."""
@@ -56,8 +64,8 @@ class _Due:
 
     def chunks(self, shape: tuple[int, ...]) -> Iterator[Box]:
         """Return boxes that cover it. Takes a while where steps are large."""
-        boxes = [_box_of(atom, shape) for atom in self.atoms]
-        return _chunks(_around(boxes) if boxes else tuple(slice(0, size) for size in shape))
+        boxes = [box_of(atom, shape) for atom in self.atoms]
+        return chunks(_around(boxes) if boxes else whole_box(shape), CHUNK)
 
 
 class Recorder:
@@ -139,25 +147,29 @@ class Recorder:
             event.disconnect(slot)
         self._connected = []
 
-    def adopt(self, labels: NDArray[Any], *, undoable: bool) -> None:
-        """Show other labels, which are stored already: they are no edit. Call :meth:`finish` first.
+    def adopt(self, box: Box, labels: NDArray[Any], *, undoable: bool) -> None:
+        """Show other labels in a box, which are stored already: they are no edit.
+
+        Call :meth:`finish` first, and draw the layer anew at the end.
 
         Parameters
         ----------
-        labels : array of the layer's shape
+        box : tuple of slice
+        labels : array of the box's shape
         undoable : bool
             Whether undo shall give back what was there. It is reported, as every undo.
         """
         with self._lock:
+            shadow = self._shadow[box]
             if undoable:
-                places = np.nonzero(self._shadow != labels)
-                values = labels[places].astype(self._shadow.dtype)
-                self._shadow[places] = values
-                self.layer.data_setitem(places, values)
+                places = np.nonzero(shadow != labels)
+                values = labels[places].astype(shadow.dtype)
+                shadow[places] = values
+                where = tuple(one + part.start for one, part in zip(places, box, strict=True))
+                self.layer.data_setitem(where, values, refresh=False)
             else:
-                np.copyto(self._shadow, labels, casting="same_kind")
-                np.copyto(self.layer.data, labels, casting="same_kind")
-        self.layer.refresh()
+                np.copyto(shadow, labels, casting="same_kind")
+                np.copyto(self.layer.data[box], labels, casting="same_kind")
 
     # --- what napari says ------------------------------------------------------------------------
 
@@ -165,13 +177,13 @@ class Recorder:
         """Take over one undo step; its data may be changed only after this."""
         atoms: Sequence[Any] = event.value
         author, strokes, clicks = self._doer()
-        if sum(map(_voxels, atoms)) > SMALL:
+        if sum(map(voxels_of, atoms)) > SMALL:
             self._demand(_Due(author, list(atoms), strokes, clicks))
             return
         parts = []
         with self._lock:
             for atom in atoms:
-                where, new = _content(atom)
+                where, (_, new) = indices_of(atom), labels_of(atom)
                 old = self._shadow[where]
                 changed = old != new
                 if changed.any():
@@ -225,8 +237,7 @@ class Recorder:
 
     def _unfinished(self) -> bool:
         """Tell whether a stroke is on its way: it is reported as one when it ends."""
-        # Nothing public says so. Without it a stroke may be reported in two parts.
-        return bool(getattr(self.layer, "_staged_history", ()))
+        return staged(self.layer)
 
     # --- comparing -------------------------------------------------------------------------------
 
@@ -312,49 +323,9 @@ class Recorder:
         self._report(Edit(where, new, old, author=author, strokes=strokes, clicks=clicks))
 
 
-def _voxels(atom: Any) -> int:
-    """Return how many voxels an undo step of napari is about."""
-    if not hasattr(atom, "slice_key"):
-        return int(np.size(atom[0][0]))
-    return int(np.prod([part.stop - part.start for part in atom.slice_key]))
-
-
-def _content(atom: Any) -> tuple[Indices, Any]:
-    """Return where an undo step of napari writes, and what."""
-    if not hasattr(atom, "slice_key"):
-        where, _old, new = atom
-        return tuple(np.asarray(index).ravel() for index in where), new
-    starts = [part.start for part in atom.slice_key]
-    extent = [part.stop - part.start for part in atom.slice_key]
-    inside = np.nonzero(np.ones(extent, dtype=bool) if atom.mask is None else atom.mask)
-    return tuple(index + start for index, start in zip(inside, starts, strict=True)), atom.new_value
-
-
-def _box_of(atom: Any, shape: tuple[int, ...]) -> Box:
-    if not hasattr(atom, "slice_key"):
-        return tuple(slice(int(np.min(one)), int(np.max(one)) + 1) for one in atom[0])
-    return tuple(
-        slice(*part.indices(size)) for part, size in zip(atom.slice_key, shape, strict=True)
-    )
-
-
 def _around(boxes: list[Box]) -> Box:
     """Return the smallest box around some boxes."""
     return tuple(
         slice(min(part.start for part in parts), max(part.stop for part in parts))
         for parts in zip(*boxes, strict=True)
     )
-
-
-def _chunks(box: Box) -> Iterator[Box]:
-    """Cut a box along its first axis, and further if one plane is still too large."""
-    first, *rest = box
-    plane = int(np.prod([part.stop - part.start for part in rest]))
-    step = max(1, CHUNK // max(1, plane))
-    for start in range(first.start, first.stop, step):
-        piece = slice(start, min(start + step, first.stop))
-        if rest and plane > CHUNK:
-            for inner in _chunks(tuple(rest)):
-                yield (piece, *inner)
-        else:
-            yield (piece, *rest)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
+from napari_lgmsnet.adapters.gradual_work import Around, Laying
+from napari_lgmsnet.adapters.history import Box as Pieces
+from napari_lgmsnet.adapters.history import chunks, whole_box
 from napari_lgmsnet.adapters.layer_image import LayerImage
 from napari_lgmsnet.adapters.layers import image_of, mask_geometry, place_layer, shape_of, source_of
 from napari_lgmsnet.core.axis_order import inverse
@@ -20,11 +23,18 @@ from napari_lgmsnet.core.geometry import Box
 if TYPE_CHECKING:
     from napari.components import LayerList
 
+    from napari_lgmsnet.adapters.gradual import Writer
     from napari_lgmsnet.core.info import ClassInfo
     from napari_lgmsnet.core.prediction import Prediction
 
 METADATA = "napari-lgmsnet"
 Mask = NDArray[np.uint8]
+
+LARGE = 2**20
+"""Voxels of a prediction that are written in one piece: some milliseconds."""
+_MANY_EDITS = 2**18  # where each voxel has to be kept for undo, which takes 100 times as long
+_AT_ONCE = 2**17  # voxels of a piece
+_LOOKED_AT = 2**18  # voxels that are compared at once: what the processor's cache holds
 
 
 @dataclass
@@ -61,11 +71,15 @@ class Result:
         accepted : uint8 array, optional
             A copy of this part whose edits the person agreed to lose.
         """
-        now = self.mask.data[region]
-        edits = now != self.written[region]
-        if accepted is not None:
-            edits &= now != accepted
-        return bool(np.any(edits))
+        now, written = self.mask.data[region], self.written[region]
+        # Piece by piece: in a large mask that is faster, and it ends at the first edit.
+        for piece in chunks(whole_box(now.shape), _LOOKED_AT):
+            edits = now[piece] != written[piece]
+            if accepted is not None:
+                edits &= now[piece] != accepted[piece]
+            if edits.any():
+                return True
+        return False
 
 
 class Results:
@@ -75,13 +89,16 @@ class Results:
     ----------
     layers : napari LayerList
         The viewer's.
-    settle : callable
-        Called before a mask is changed, so that nobody else is in the midst of changing it.
+    writer : Writer
+        Of the same viewer.
+    around : callable
+        Returns what is to be entered while a network's answer is written.
     """
 
-    def __init__(self, layers: LayerList, settle: Callable[[], object]) -> None:
+    def __init__(self, layers: LayerList, writer: Writer, around: Around) -> None:
         self._layers = layers
-        self._settle = settle
+        self._writer = writer
+        self._around = around
         self._results: dict[Any, Result] = {}
 
     def of(self, image: Image) -> Result | None:
@@ -131,7 +148,8 @@ class Results:
     def show(self, image: Image, part: LayerImage, region: Box, prediction: Prediction) -> Result:
         """Show a prediction: in the image's own layers if they suit, otherwise in new ones.
 
-        Edits in the region are overwritten, which can be undone in the layer; ask first.
+        Edits in the region are overwritten, which can be undone in the layer; ask first. A large
+        prediction is written piece by piece from now on (:attr:`Session.writer`).
 
         Parameters
         ----------
@@ -142,29 +160,33 @@ class Results:
             Where in the mask the prediction lies.
         prediction : Prediction
         """
+        self._writer.finish()
         result = self.suits(image, part, prediction.info.classes)
+        # Whoever paints in another layer meanwhile keeps the brush.
+        free = result is None or self._layers.selection.active in (None, image, result.probability)
         if result is None:
             result = self._make(image, part, region, prediction)
         result.part, result.prediction, result.region = part, prediction, region
         if result.probability not in self._layers:
             result.probability = self._add_probability(image, part)
-        result.probability.data[region] = prediction.foreground
-        result.probability.refresh()
         # The image may have been moved in the meantime.
         now = image_of(image, channel_axis=part.channel_axis, level=part.level)
         for layer in (result.mask, result.probability):
             place_layer(layer, mask_geometry(image, now))
-        self._write(result)
-        self._layers.selection.active = result.mask
+        self._write(result, probable=True)
+        if free:
+            self._layers.selection.active = result.mask
         return result
 
     def cut(self, result: Result, prediction: Prediction) -> None:
         """Show the last prediction again, cut at another threshold."""
+        self._writer.finish()
         result.prediction = prediction
-        self._write(result)
+        self._write(result, probable=False)
 
     def set_aside(self, result: Result) -> None:
         """Leave the edited mask to the person; what follows goes to a new layer."""
+        self._writer.finish()
         result.mask.name = f"{result.mask.name} edited"
         result.mask.visible = False
         result.mask = self._add_mask(
@@ -212,20 +234,25 @@ class Results:
         self._layers.append(probability)
         return probability
 
-    def _write(self, result: Result) -> None:
-        """Write the prediction's labels where they differ, so that undo never brings a mixture."""
-        self._settle()
-        mask, region, labels = result.mask, result.region, result.prediction.labels
-        if result.edited(region):
-            # Undo gives the person's edits back.
-            mask.data_setitem(*_differences(mask.data, region, labels))
-        else:
-            # Nothing of the person's is lost, so this is no step for undo; moving a threshold
-            # would soon push the person's own steps out of the history.
-            mask.data[region] = labels
-            mask.refresh()
-        result.written[region] = labels
-        mask.features = features_of(result.prediction.info.classes)
+    def _write(self, result: Result, *, probable: bool) -> None:
+        """Write the prediction where it differs: as an undo step if there are edits in it.
+
+        Then undo gives the person's edits back. Otherwise nothing of the person's is lost, and it
+        is no step: moving a threshold would soon push the person's own steps out of the history.
+        """
+        mask, region, prediction = result.mask, result.region, result.prediction
+        size = int(prediction.labels.size)
+        gradual = size > LARGE or (size > _MANY_EDITS and result.edited(region))
+        work = Laying(
+            mask,
+            list(chunks(whole_box(prediction.labels.shape), _AT_ONCE if gradual else size)),
+            partial(result.edited, region),
+            partial(_lay, result, prediction, region, probable=probable),
+            self._around,
+            lambda _done: result.probability.refresh() if probable else None,
+        )
+        self._writer.start(work, gradual=gradual)
+        mask.features = features_of(prediction.info.classes)
         for layer, role in ((mask, "mask"), (result.probability, "probability")):
             layer.metadata = {**layer.metadata, METADATA: metadata_of(result, role)}
 
@@ -305,12 +332,35 @@ def features_of(classes: tuple[ClassInfo, ...]) -> dict[str, list[Any]]:
     return {"index": list(range(len(classes))), "class": [info.name for info in classes]}
 
 
+def _lay(
+    result: Result,
+    prediction: Prediction,
+    region: Box,
+    piece: Pieces,
+    undoable: bool,
+    *,
+    probable: bool,
+) -> None:
+    """Write a piece of a prediction into the layers, without drawing them anew."""
+    labels = prediction.labels[piece]
+    if undoable:
+        where, new = _differences(result.mask.data, region, piece, labels)
+        result.mask.data_setitem(where, new, refresh=False)
+    else:
+        result.mask.data[region][piece] = labels
+    result.written[region][piece] = labels
+    if probable:
+        first = prediction.probabilities[0][piece]
+        one = prediction.probabilities.shape[0] == 1
+        result.probability.data[region][piece] = first if one else np.float32(1) - first
+
+
 def _differences(
-    data: Mask, region: Box, labels: Mask
+    data: Mask, region: Box, piece: Pieces, labels: Mask
 ) -> tuple[tuple[NDArray[np.intp], ...], Mask]:
-    """Return where labels differ from a part of the data, as its indices, and the labels."""
-    places = np.nonzero(data[region] != labels)
-    inside = iter(places)
+    """Return where labels differ from a piece of a part of the data, as its indices, and them."""
+    places = np.nonzero(data[region][piece] != labels)
+    inside = iter([index + part.start for index, part in zip(places, piece, strict=True)])
     count = places[0].size
     indices = tuple(
         next(inside) + part.start if isinstance(part, slice) else np.full(count, part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -66,7 +67,7 @@ class Session:
     def __init__(self, layers: LayerList) -> None:
         # Not the viewer: what is held for as long as it lives must not keep it alive.
         self.writer = Writer(layers)
-        self.results = Results(layers, self.writer.finish)
+        self.results = Results(layers, self.writer, partial(self.changing_by, "network"))
         self.loaded: Loaded | None = None
         self.means: Means = "stroke"
         self.network_of: Callable[[Layer], Wanted | None] = lambda _mask: None

@@ -44,6 +44,8 @@ SHORTCUTS = (
     Shortcut("interpolate", "Interpolate between slices", "W"),
     Shortcut("copy_on", "Copy to the next slice", "."),
     Shortcut("copy_back", "Copy to the previous slice", ","),
+    Shortcut("lock_region", "Lock the region", "Shift-L"),
+    Shortcut("unlock_region", "Unlock the region", "Shift-U"),
     Shortcut("next_doubt", "Next doubtful region", "D"),
     Shortcut("previous_doubt", "Previous doubtful region", "Shift-D"),
     Shortcut("doubt_done", "Tick the doubtful region off", "Y"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from napari_lgmsnet.adapters.pairs import Pair
 from napari_lgmsnet.core.types import Progress, Volume
 
 if TYPE_CHECKING:
-    from napari_lgmsnet.core.finetune import Control, Example, FineTuneResult
+    from napari_lgmsnet.core.finetune import Control, Example, FineTuneResult, TuneProgress
     from napari_lgmsnet.core.model import Model
     from napari_lgmsnet.core.project import Checkpoint, Checkpoints, Project
 
@@ -110,6 +111,34 @@ def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
         loaded.model, examples, made, references=references, control=control
     )
     return Tuned(wish, loaded, result)
+
+
+def noting(
+    job: Generator[Progress, None, Tuned], steps: deque[TuneProgress]
+) -> Generator[Progress, None, Tuned]:
+    """Do a job, and write down its training steps: a window is told of some of them only.
+
+    Parameters
+    ----------
+    job : generator
+        What :func:`tune` gives.
+    steps : deque of TuneProgress
+        Gets each step of training; another thread may take them out meanwhile.
+    """
+    from napari_lgmsnet.core.finetune.control import TuneProgress
+
+    try:
+        while True:
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                tuned: Tuned = end.value
+                return tuned
+            if isinstance(progress, TuneProgress) and progress.phase == "train":
+                steps.append(progress)
+            yield progress
+    finally:
+        job.close()
 
 
 def accept(tuned: Tuned, folder: Path) -> Action:

@@ -15,12 +15,16 @@ from typing import Any
 
 from napari.qt.threading import create_worker
 from psygnal import Signal
+from qtpy.QtCore import QThreadPool, QTimer
 
 from napari_lgmsnet.adapters.jobs import Job
 from napari_lgmsnet.core.types import Progress
 
 LONGEST_SILENCE = 0.2
 """Seconds."""
+PAUSE = 250
+"""Milliseconds between two reports of progress: beside a canvas that is drawn with OpenGL, Qt puts
+the whole window together anew for each word and each bar that changes."""
 _UNDER_WAY: set[Background] = set()
 """A job may outlive the widget that started it. Qt calls back what it was connected to, and crashes
 if that is gone."""
@@ -104,7 +108,7 @@ class Background:
     ----------
     progressed, returned, failed, stopped : psygnal signals
         With a Progress, the job's result, its error, or nothing. After any of the last three
-        another job can be started.
+        another job can be started. Of steps that follow each other quickly the last one is told.
     """
 
     progressed = Signal(Progress)
@@ -116,6 +120,11 @@ class Background:
         self._link = Link()
         self._worker: Any = None
         self._outcome: Success | Failure | None = None
+        self._news = False
+        self._pause = QTimer()
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE)
+        self._pause.timeout.connect(self._tell)
 
     @property
     def running(self) -> bool:
@@ -139,6 +148,9 @@ class Background:
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
         _UNDER_WAY.add(self)
+        # Qt runs as many workers as there are cores: beside a training on a laptop, nothing else.
+        # So jobs don't count.
+        _pool().releaseThread()
         self._worker.start()
 
     def cancel(self) -> None:
@@ -156,7 +168,15 @@ class Background:
             signal.disconnect()
 
     def _on_yielded(self, _nothing: None) -> None:
-        self._link.under_way = False
+        self._news = True
+        if not self._pause.isActive():
+            self._tell()
+
+    def _tell(self) -> None:
+        if not self._news:
+            return
+        self._news = self._link.under_way = False
+        self._pause.start()
         if not self._link.stop.is_set():
             self.progressed.emit(self._link.latest)
 
@@ -164,9 +184,12 @@ class Background:
         self._outcome = outcome
 
     def _on_finished(self) -> None:
+        _pool().reserveThread()
         # Dropped before anyone is told: a listener may start the next job at once, and results
         # (device memory among them) must not outlive their use.
         outcome, self._outcome, self._worker = self._outcome, None, None
+        self._news = False
+        self._pause.stop()
         _UNDER_WAY.discard(self)
         if isinstance(outcome, Success) and not self._link.stop.is_set():
             self.returned.emit(outcome.result)
@@ -174,3 +197,8 @@ class Background:
             self.failed.emit(outcome.error)
         else:
             self.stopped.emit()
+
+
+def _pool() -> QThreadPool:
+    pool: QThreadPool = QThreadPool.globalInstance()
+    return pool

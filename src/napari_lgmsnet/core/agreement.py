@@ -39,6 +39,8 @@ class Agreement:
     hd95, surface_distance : float
         The 95th percentile of the Hausdorff distance and the average symmetric surface distance,
         in world units; NaN unless both show the class.
+    both, found, expected : int
+        Voxels of the class in both, in the mask and in the reference.
     reason : str
         Why figures are missing; empty if none is.
     """
@@ -51,6 +53,9 @@ class Agreement:
     recall: float
     hd95: float
     surface_distance: float
+    both: int
+    found: int
+    expected: int
     reason: str
 
 
@@ -133,7 +138,7 @@ def compare(
         box = around([found[label] for found in windows if label in found])
         if box is None:
             reason = "neither the mask nor the reference shows this class"
-            rows.append(Agreement(label, name, NONE, NONE, NONE, NONE, NONE, NONE, reason))
+            rows.append(Agreement(label, name, *6 * (NONE,), *3 * (0,), reason))
         else:
             steps = mask.affine[:-1, :-1]
             rows.append(_agreement(label, name, own[box] == label, other[box] == label, steps))
@@ -169,5 +174,8 @@ def _agreement(
         recall=both / expected if expected else NONE,
         hd95=hd95,
         surface_distance=average,
+        both=both,
+        found=found,
+        expected=expected,
         reason=reason,
     )

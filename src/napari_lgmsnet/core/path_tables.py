@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.paths import text_of
 
 ENDINGS = (".csv", ".tsv")
 
@@ -30,10 +31,7 @@ def read_path_table(path: Path) -> list[dict[str, str]]:
     InputError
         If the file cannot be read, has no header, or no rows.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'the table "{path}" cannot be read as UTF-8 text ({error})') from error
+    text = text_of(path, "table")
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
     rows = [

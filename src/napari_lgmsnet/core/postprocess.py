@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+_CELLS = 2**20
+"""Voxels decided on at a time."""
+
 
 def probabilities_from_logits(logits: Tensor) -> Tensor:
-    """Return probabilities (K, *S): sigmoid of a single channel, softmax over several."""
-    return logits.sigmoid() if logits.shape[0] == 1 else logits.softmax(dim=0)
+    """Return probabilities (K, *S): sigmoid of a single channel, softmax over several.
+
+    They may take the place of the logits, which are of no use afterwards.
+    """
+    return logits.sigmoid_() if logits.shape[0] == 1 else logits.softmax(dim=0)
 
 
 def labels_from_probabilities(
@@ -32,10 +38,17 @@ def labels_from_probabilities(
     -------
     uint8 array (*S)
     """
-    if probabilities.shape[0] == 1:
-        return np.asarray(probabilities[0] >= threshold, dtype=np.uint8)
-    foreground = probabilities[1:]
-    best = foreground.max(axis=0)
-    reached = best * (1 - threshold) >= probabilities[0] * threshold
-    labels: NDArray[np.uint8] = np.where(reached, foreground.argmax(axis=0) + 1, 0).astype(np.uint8)
+    labels = np.empty(probabilities.shape[1:], np.uint8)
+    # A part at a time: between them lie numbers that are much larger than a label.
+    rows = max(1, _CELLS * len(labels) // max(1, labels.size))
+    for start in range(0, len(labels), rows):
+        part = probabilities[:, start : start + rows]
+        into = labels[start : start + rows]
+        if probabilities.shape[0] == 1:
+            into[...] = part[0] >= threshold
+            continue
+        foreground = part[1:]
+        best = foreground.max(axis=0)
+        reached = best * (1 - threshold) >= part[0] * threshold
+        into[...] = np.where(reached, foreground.argmax(axis=0) + 1, 0)
     return labels

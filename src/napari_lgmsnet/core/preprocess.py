@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from napari_lgmsnet.core.types import Volume
 FloatArray = NDArray[np.float32]
 BACKGROUND_LOGIT = 20.0
 """Confidence (in logits) that what a recipe crops away is background."""
+_PART = 2**20
+"""Numbers scaled at a time."""
 
 
 def channels_first(volume: Volume, recipe: Recipe, in_channels: int) -> FloatArray:
@@ -92,24 +95,41 @@ def scale_intensity(array: FloatArray, intensity: Intensity, dtype: np.dtype[Any
     Parameters
     ----------
     array : float32 array (C, *S)
+        Overwritten, if it can be scaled without looking at all of it.
     intensity : Intensity
     dtype : numpy dtype
         What the intensities were stored as.
     """
     if intensity.kind == "range":
-        scaled = (array - intensity.low) / (intensity.high - intensity.low)
-        return np.asarray(np.clip(scaled, 0.0, 1.0), dtype=np.float32)
+        np.subtract(array, np.float32(intensity.low), out=array)
+        np.divide(array, np.float32(intensity.high - intensity.low), out=array)
+        np.clip(array, 0.0, 1.0, out=array)
+        return array
     if intensity.kind == "zscore":
         low, high = (float(p) for p in np.percentile(array, (0.5, 99.5)))
-        clipped = np.clip(array, low, high, dtype=np.float32)
+        clipped: FloatArray = np.clip(array, low, high, dtype=np.float32)
         # In double precision, since the mean of many large numbers loses digits in single.
         mean, spread = clipped.mean(dtype=np.float64), clipped.std(dtype=np.float64)
-        return np.asarray((clipped - mean) / max(spread, 1e-6), dtype=np.float32)
-    channels = array.shape[0]
-    mean = np.resize(np.array(IMAGENET_MEAN), channels).reshape(-1, *(1,) * (array.ndim - 1))
-    std = np.resize(np.array(IMAGENET_STD), channels).reshape(mean.shape)
-    scaled = (to_byte_range(array, dtype) / 255.0 - mean) / std
-    return (scaled / 255.0 if intensity.kind == "imagenet-255" else scaled).astype(np.float32)
+        for part in _parts(clipped):
+            part[...] = (part - mean) / max(spread, 1e-6)
+        return clipped
+    array = to_byte_range(array, dtype)
+    means, stds = (
+        np.resize(of_colours, len(array)) for of_colours in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    for one, mean, std in zip(range(len(array)), means, stds, strict=True):
+        for part in _parts(array[one : one + 1]):
+            scaled = (part / 255.0 - mean) / std
+            part[...] = scaled / 255.0 if intensity.kind == "imagenet-255" else scaled
+    return array
+
+
+def _parts(array: FloatArray) -> Iterator[FloatArray]:
+    """Yield some rows of one channel at a time: in double precision all would be much memory."""
+    for channel in array:
+        rows = max(1, _PART * len(channel) // max(1, channel.size))
+        for start in range(0, len(channel), rows):
+            yield channel[start : start + rows]
 
 
 def resize(

@@ -15,6 +15,7 @@ from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.headless import Level
 from napari_lgmsnet.core.io.atomic import atomic_path
 from napari_lgmsnet.core.part import Spans
+from napari_lgmsnet.core.paths import text_of
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings, make_settings
 from napari_lgmsnet.core.recipes import Recipe
 
@@ -123,9 +124,9 @@ def read_settings(path: str | Path) -> SavedSettings:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(text_of(path, "file of settings (TOML)"))
         contents = _Contents.model_validate(table)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f'"{path}" cannot be read as TOML ({error})') from error
     except pydantic.ValidationError as error:
         problem = error.errors()[0]

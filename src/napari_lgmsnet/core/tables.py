@@ -7,8 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from napari_lgmsnet.core.io.atomic import atomic_path
-
 Cell = str | int | float
 
 
@@ -31,6 +29,9 @@ def write_csv(
     InputError
         If the file exists and must not be replaced, or cannot be written.
     """
+    # Only now: it loads all that reads and writes images, which a window need not wait for.
+    from napari_lgmsnet.core.io.atomic import atomic_path
+
     with (
         atomic_path(path, overwrite) as temporary,
         # The mark at the start tells spreadsheets that mm³ is UTF-8.

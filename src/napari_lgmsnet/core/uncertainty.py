@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from napari_lgmsnet.core import progress
+from napari_lgmsnet.core.engines.checked import Engine
+from napari_lgmsnet.core.engines.choice import Chosen, Engines
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.inference import iterate
 from napari_lgmsnet.core.model import Model
-from napari_lgmsnet.core.network import LGMSNet
 from napari_lgmsnet.core.postprocess import labels_from_probabilities
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings
 from napari_lgmsnet.core.types import Progress, Volume
@@ -146,7 +147,8 @@ def estimate(
     for done, view in enumerate(wanted):
         here = Progress(done, len(wanted), f"view {done + 1} of {len(wanted)}")
         yield here
-        seen = Model(cast(LGMSNet, _Seen(model.network, view)), model.info, model.sha256)
+        engines = _SeenEngines(model.engines, view)
+        seen = Model(model.network, model.info, model.sha256, engines=engines)
         answer = yield from progress.within(iterate(seen, volume, settings), here)
         if done == 0:
             mean, single = np.zeros_like(answer.probabilities), np.zeros_like(answer.foreground)
@@ -187,20 +189,37 @@ def entropy_of(probabilities: NDArray[np.floating]) -> FloatArray:
     return entropy
 
 
-class _Seen(nn.Module):
-    """A network that is shown every window mirrored and shifted, and whose answer is put back."""
+class _Seen:
+    """An engine that is shown every window mirrored and shifted, and whose answer is put back."""
 
-    def __init__(self, network: LGMSNet, view: View) -> None:
-        super().__init__()
-        self.network = network
-        self.view = view
+    def __init__(self, engine: Engine, view: View) -> None:
+        self._engine = engine
+        self._view = view
 
-    def forward(self, batch: Tensor) -> Tensor:
-        """Return logits (B, K, *S) for a batch (B, C, *S)."""
-        back = tuple(-step for step in self.view.shift)
-        shown = _moved(batch.flip(self.view.flips), self.view.shift)
-        answer: Tensor = self.network(shown)
-        return _moved(answer, back).flip(self.view.flips)
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        view = self._view
+        shown = _moved(batch.flip(view.flips), view.shift)
+        back = tuple(-step for step in view.shift)
+        return _moved(self._engine(shown), back).flip(view.flips)
+
+
+class _SeenEngines(Engines):
+    """The engines of a network, chosen and checked as ever, that see one view."""
+
+    def __init__(self, engines: Engines, view: View) -> None:
+        super().__init__(engines.network)
+        self._engines = engines
+        self._view = view
+
+    def choose(
+        self, wanted: str, window: tuple[int, ...], windows: int, device: torch.device
+    ) -> Generator[Progress, None, Chosen]:
+        chosen = yield from self._engines.choose(wanted, window, windows, device)
+        return replace(chosen, engine=_Seen(chosen.engine, self._view))
 
 
 def _moved(batch: Tensor, shift: tuple[int, ...]) -> Tensor:

@@ -157,14 +157,48 @@ def slide(
     padded = tiling.pad(array)
     weights = importance(window)
     total = torch.zeros(0)
-    norm = torch.zeros(padded.shape[1:])
+    norm = _Norm(tiling.padded_size, weights)
     for done, place in enumerate(tiling.places):
         yield Progress(done, len(tiling.places), f"window {done + 1} of {len(tiling.places)}")
         batch = padded[(slice(None), *place)][None].to(device)
         logits = run_network(network, batch, flips=flips)[0].cpu()
         if done == 0:
             total = torch.zeros((logits.shape[0], *padded.shape[1:]))
+        norm.move_to(place[0].start, total)
         total[(slice(None), *place)] += logits * weights
-        norm[place] += weights
-    total /= norm
+        norm.add(place)
+    norm.move_to(tiling.padded_size[0], total)
     return total[(slice(None), *tiling.inside)]
+
+
+class _Norm:
+    """The sum of all weights at each cell, kept only where windows may still be added.
+
+    Windows come in the order of their first axis, so what lies before the next one is finished:
+    there the sum of logits is divided, and the sum of weights forgotten.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Of the padded array.
+    weights : float tensor (*window)
+    """
+
+    def __init__(self, size: tuple[int, ...], weights: Tensor) -> None:
+        self._weights = weights
+        self._band = torch.zeros((weights.shape[0], *size[1:]))
+        self._start = 0
+
+    def move_to(self, start: int, total: Tensor) -> None:
+        """Divide the sum of logits (K, *size), in place, where it is finished before ``start``."""
+        count = start - self._start
+        if count == 0:
+            return
+        finished = self._band[:count]
+        total[:, self._start : start] /= finished
+        self._band = torch.cat([self._band[count:], torch.zeros_like(finished)])
+        self._start = start
+
+    def add(self, place: tuple[slice, ...]) -> None:
+        """Add the weights of a window that begins where the band does."""
+        self._band[(slice(None), *place[1:])] += self._weights

@@ -133,6 +133,8 @@ class CorrectWidget(QScrollArea):
             **tools,
             "correct_by_clicks": self.clicks.switch.toggle,
             "click_less": self.clicks.tool.less,
+            "lock_region": partial(self.tools.locks.change, on=True),
+            "unlock_region": partial(self.tools.locks.change, on=False),
             "next_doubt": partial(self.doubt.go, 1),
             "previous_doubt": partial(self.doubt.go, -1),
             "doubt_done": self.doubt.tick_off,

@@ -56,7 +56,7 @@ class ClickSection(QObject):
     def take_back(self) -> None:
         """Undo the last step in the mask."""
         if self._bench.mask is not None:
-            self._bench.mask.undo()
+            self._bench.session.writer.undo(self._bench.mask)
 
     def _enable(self) -> None:
         there = self._bench.mask is not None

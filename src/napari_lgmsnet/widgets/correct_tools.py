@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
-    QMenu,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +24,7 @@ from napari_lgmsnet.adapters.drawn import drawn_box, start_drawing
 from napari_lgmsnet.adapters.edit_target import Target
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.widgets.combos import plain_combo, refill
+from napari_lgmsnet.widgets.correct_locks import LockSection
 from napari_lgmsnet.widgets.forms import plain_form
 from napari_lgmsnet.widgets.region import RECTANGLE, SLICE, WHOLE
 
@@ -50,9 +49,7 @@ class ToolSection(QObject):
         self.draw.setToolTip("Drag a rectangle over the image; the last or selected one counts")
         self.every = QCheckBox("All classes at once")
         self.every.setToolTip("Otherwise the class that is chosen above")
-        self.locks = QToolButton()
-        self.locks.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.locks.setToolTip("Classes that no tool and no click may change")
+        self.locks = LockSection(bench, self.where, self)
         self.size = _amount("Objects smaller than this are removed")
         self.width = _amount("How wide the smoothing reaches")
         self.margin = _amount("How far the border moves")
@@ -75,7 +72,7 @@ class ToolSection(QObject):
         """
         try:
             target = self._bench.target()
-            where, options = self._where(target), self._options(tool, target)
+            where, options = self.where(target), self._options(tool, target)
         except InputError as error:
             self._bench.failed.emit(error)
             return
@@ -107,7 +104,7 @@ class ToolSection(QObject):
             button.setEnabled(target is not None and (solid or not through))
         refill(self.other, [("background", 0), *self._classes(but=bench.label)])
         self._show_draw()
-        self._show_locks()
+        self.locks.suit()
         if target is not None:
             self._scale(target)
 
@@ -121,7 +118,9 @@ class ToolSection(QObject):
         self.part.currentIndexChanged.connect(lambda _index: self._show_draw())
         row = QGridLayout()
         row.addWidget(self.every, 0, 0)
-        row.addWidget(self.locks, 0, 1, Qt.AlignmentFlag.AlignRight)
+        row.addWidget(self.locks.classes, 0, 1, Qt.AlignmentFlag.AlignRight)
+        row.addWidget(self.locks.lock, 1, 0)
+        row.addWidget(self.locks.unlock, 1, 1)
         form.addRow(row)
         grid = QGridLayout()
         self._add(grid, 0, 0, "keep_largest", "Keep largest", "Keep the largest object only")
@@ -163,7 +162,7 @@ class ToolSection(QObject):
         names = self._bench.names
         return [(name, label) for label, name in names.items() if label != but]
 
-    def _where(self, target: Target) -> Where:
+    def where(self, target: Target) -> Where:
         """Return where the tools may work, as it is chosen.
 
         Raises
@@ -172,25 +171,28 @@ class ToolSection(QObject):
             If no rectangle is drawn, or the pointer was not over the mask.
         """
         chosen, plane = self.part.currentData(), target.plane
-        locked = frozenset(self._bench.locked)
+        locks = self._bench.lock
+        where = Where(
+            locked=self._bench.locked, kept=None if locks is None else locks.kept(target.box)
+        )
         if chosen == SLICE and plane is not None:
             axis, index = plane
             region: list[int | slice] = [slice(0, n) for n in target.labels.shape]
             region[axis] = index
-            return Where(tuple(region), axis, locked=locked)
+            return replace(where, region=tuple(region), axis=axis)
         if chosen == EACH_SLICE and plane is not None:
-            return Where(axis=plane[0], locked=locked)
+            return replace(where, axis=plane[0])
         if chosen == OBJECT:
             position = self._bench.viewer.cursor.position
             voxel = target.index_of(position)
             if voxel is None:
                 raise InputError("the pointer was not over the mask: hover over an object first")
-            return Where(touching=voxel, locked=locked)
+            return replace(where, touching=voxel)
         if chosen == RECTANGLE:
             box = drawn_box(self._bench.viewer, target.part, all_slices=False)
             axis_of_plane = None if plane is None else plane[0]
-            return Where(box[target.part.leading :], axis_of_plane, locked=locked)
-        return Where(locked=locked)
+            return replace(where, region=box[target.part.leading :], axis=axis_of_plane)
+        return where
 
     def _options(self, tool: str, target: Target) -> dict[str, Any]:
         label = self._bench.label
@@ -259,26 +261,6 @@ class ToolSection(QObject):
         if self._bench.mask is not None:
             start_drawing(self._bench.viewer, self._bench.mask)
             self._bench.said.emit("Drag a rectangle over the image, then choose a tool.")
-
-    def _show_locks(self) -> None:
-        menu = QMenu(self.locks)
-        for name, label in [("background", 0), *self._classes()]:
-            action = QAction(name, menu)
-            action.setCheckable(True)
-            action.setChecked(label in self._bench.locked)
-            action.toggled.connect(lambda on, label=label: self._on_lock(label, on))
-            menu.addAction(action)
-        before = self.locks.menu()
-        self.locks.setMenu(menu)
-        if before is not None:
-            before.deleteLater()
-        count = len(self._bench.locked)
-        self.locks.setText(f"{count} locked  " if count else "Lock classes  ")
-
-    def _on_lock(self, label: int, on: bool) -> None:
-        (self._bench.locked.add if on else self._bench.locked.discard)(label)
-        count = len(self._bench.locked)
-        self.locks.setText(f"{count} locked  " if count else "Lock classes  ")
 
 
 def _amount(tip: str) -> QDoubleSpinBox:

@@ -91,7 +91,8 @@ class RunBar(QWidget):
 
     def _show(self, text: str, detail: str, style: str) -> None:
         self.line.setTextFormat(Qt.TextFormat.PlainText)
-        self.line.setStyleSheet(style)
+        if style != self.line.styleSheet():  # reading one takes Qt as long as all the rest
+            self.line.setStyleSheet(style)
         self.line.setText(text)
         self.line.setToolTip(detail)
 

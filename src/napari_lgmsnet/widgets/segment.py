@@ -89,8 +89,8 @@ class SegmentWidget(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Return whether a checkpoint is being read or a network runs."""
-        return self._job.running
+        """Return whether a checkpoint is being read, a network runs, or a mask is written."""
+        return self._job.running or self.session.writer.busy
 
     def run(self) -> None:
         """Segment the chosen region of the chosen image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ class TuneWidget(QScrollArea):
         self.folder = folder or _data_folder()
         self.tuned: tune_jobs.Tuned | None = None
         self._control: Control | None = None
+        self._steps: deque[TuneProgress] = deque()
         self._job = Background()
         self.checkpoint = CheckpointBox()
         self.bar = RunBar()
@@ -113,7 +115,8 @@ class TuneWidget(QScrollArea):
         self.verdict.clear()
         self.curve.clear()
         self.bar.begin()
-        self._job.start(tune_jobs.tune(wish, self._control))
+        self._steps.clear()
+        self._job.start(tune_jobs.noting(tune_jobs.tune(wish, self._control), self._steps))
         self._enable()
 
     def _lay_out(self) -> None:
@@ -179,7 +182,7 @@ class TuneWidget(QScrollArea):
             self.bar.show_progress(progress)
             return
         step: TuneProgress = progress  # type: ignore[assignment]  # only training has this phase
-        self.curve.add(step)
+        self._draw_curve()
         self.bar.bar.setRange(0, step.total)
         self.bar.bar.setValue(step.step)
         if self._control is not None and self._control.paused:
@@ -191,6 +194,9 @@ class TuneWidget(QScrollArea):
         if step.seconds_left is not None:
             words.append(f"{duration(step.seconds_left)} left")
         self.bar.say(", ".join(words) + ". You can go on correcting meanwhile.")
+
+    def _draw_curve(self) -> None:
+        self.curve.add([self._steps.popleft() for _ in range(len(self._steps))])
 
     def _on_pause(self, on: bool) -> None:
         if self._control is not None:
@@ -271,6 +277,7 @@ class TuneWidget(QScrollArea):
         self._enable()
 
     def _end(self) -> None:
+        self._draw_curve()
         self._control = None
         self.pause.setChecked(False)
         self.bar.end()

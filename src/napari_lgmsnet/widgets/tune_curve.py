@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -36,14 +37,17 @@ class TuneCurve(QWidget):
         self.losses, self.dices = [], []
         self._draw()
 
-    def add(self, step: TuneProgress) -> None:
-        """Draw one more step."""
-        if step.loss is not None and (not self.losses or step.trained > self.losses[-1][0]):
-            before = self.losses[-1][1] if self.losses else step.loss
-            value = SMOOTHING * before + (1 - SMOOTHING) * step.loss
-            self.losses.append((step.trained, value))
-        if step.held_out_dice is not None:
-            self.dices.append((step.trained, step.held_out_dice))
+    def add(self, steps: Iterable[TuneProgress]) -> None:
+        """Draw some more steps."""
+        for step in steps:
+            # While training is paused, its last step is told again and again.
+            if step.loss is not None and (not self.losses or step.trained > self.losses[-1][0]):
+                before = self.losses[-1][1] if self.losses else step.loss
+                value = SMOOTHING * before + (1 - SMOOTHING) * step.loss
+                self.losses.append((step.trained, value))
+            dice = step.held_out_dice
+            if dice is not None and (not self.dices or step.trained > self.dices[-1][0]):
+                self.dices.append((step.trained, dice))
         self._draw()
 
     def _draw(self) -> None:

@@ -19,7 +19,7 @@ from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.prediction import PredictSettings
 from napari_lgmsnet.core.types import Volume
 from tests.core.helpers import small_model
-from tests.core.large.helpers import write_source
+from tests.core.large.helpers import write_scan, write_source
 
 pytest.importorskip("distributed")
 pytest.importorskip("zarr")
@@ -125,3 +125,22 @@ def test_a_run_on_workers_goes_on_in_one_process(
     result, *found = segment(model, source, tmp_path)
     assert 0 < result.computed <= result.blocks - 3
     assert same((found[0], found[1]), alone)
+
+
+def test_workers_write_the_nifti_file_that_one_process_writes(
+    model: Model, client: Any, tmp_path: Path
+) -> None:
+    client.wait_for_workers(2)
+    scan = Source(write_scan(tmp_path / "scan.nii"))
+    for name, workers in (("alone", None), ("many", client)):
+        job = predict_large(
+            model, scan, tmp_path / f"{name}.nii", SETTINGS,
+            probability=tmp_path / f"{name}_p.nii", client=workers, block=30,
+        )  # fmt: skip
+        assert progress.run(job).computed == 8
+    for kind in ("", "_p"):
+        alone, many = (tmp_path / f"{name}{kind}.nii" for name in ("alone", "many"))
+        assert many.read_bytes() == alone.read_bytes()
+    assert np.array_equal(read(tmp_path / "many.nii").affine, read(scan.path).affine)
+    assert read(tmp_path / "many.nii").data.any()
+    assert not list(tmp_path.glob(".*"))

@@ -93,7 +93,7 @@ def test_other_settings_do_not_replace_masks_unasked(tmp_path: Path, model: Mode
     images, out = write_pictures(tmp_path / "images", 2), tmp_path / "out"
     predict_files(model, images, out, threshold=0.5)
     before = contents(out)
-    with pytest.raises(InputError, match="was made with another settings"):
+    with pytest.raises(InputError, match="was made with other settings"):
         predict_files(model, images, out, threshold=0.3)
     other = small_model(2, in_channels=3, colour="rgb", size=(32, 32), seed=1)
     save(tmp_path / "other.safetensors", other)

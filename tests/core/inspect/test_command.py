@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +192,9 @@ def test_wrong_use_is_one_line_and_exit_code_2(
     out = tmp_path / "out"
     run = ("features", scan, "-o", out, "-q", "-c", volume)
     picture = ("features", pictures[0], "-o", out, "-q", "-c", image)
+    namesake = tmp_path / "other" / pictures[0].name
+    namesake.parent.mkdir()
+    shutil.copy(pictures[0], namesake)
     for arguments, words in (
         (("features",), "INPUT"),
         ((*run, "--stage", "encoder9"), 'no stage "encoder9"'),
@@ -213,7 +217,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(
         ((*picture, "--frame", "2"), "frame"),
         ((*picture[:2], pictures[1], *picture[2:], "--mask", pictures[0]), "a folder of masks"),
         (("features", tmp_path / "no.png", *picture[2:]), "no.png"),
-        (("features", pictures[0], pictures[0], *picture[2:]), "two images"),
+        (("features", pictures[0], namesake, *picture[2:]), "two images"),
         (("features", pictures[0], "-o", pictures[0], "-c", image), "is a file"),
     ):
         assert here(*arguments) == 2, arguments

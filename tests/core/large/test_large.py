@@ -14,12 +14,15 @@ from napari_lgmsnet import load, predict, read
 from napari_lgmsnet.cli import main
 from napari_lgmsnet.core import progress
 from napari_lgmsnet.core.checkpoints import save
+from napari_lgmsnet.core.engines import checked
+from napari_lgmsnet.core.engines.fused import FusedEngine
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.large import predict_large
 from napari_lgmsnet.core.large.intensity import _ordered
 from napari_lgmsnet.core.large.linear import interpolate_part, needed
 from napari_lgmsnet.core.large.source import Source
-from napari_lgmsnet.core.large.store import Store
+from napari_lgmsnet.core.large.store import Image
+from napari_lgmsnet.core.large.zarr_store import ZarrStore
 from napari_lgmsnet.core.model import Model, ModelInfo, default_classes
 from napari_lgmsnet.core.prediction import PredictSettings
 from napari_lgmsnet.core.recipes import Intensity
@@ -126,6 +129,25 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, source: Path) -> None:
     assert (read(mask).data >= read(tmp_path / "whole.zarr").data).all()
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_an_engine_that_was_refused_is_said(
+    tmp_path: Path, source: Path, dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(FusedEngine):
+        def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+            return batch[:, :2]
+
+    monkeypatch.setitem(checked.BUILDERS, "fused", lambda network, *_: Wrong(network))
+    settings = PredictSettings(engine="fused", flips=False, overlap=0.0)
+    model = small_model(dimensions, orientation="SPL", size=(32, 32) if dimensions == 2 else None)
+    job = predict_large(model, Source(source), tmp_path / "mask.zarr", settings)
+    result = progress.run(job)
+    assert [note for note in result.notes if "fused is not used" in note]
+    assert len(result.notes) == 1
+    assert "fused is not used" in result.describe()
+    assert list(result.as_dict()["notes"]) == list(result.notes)
+
+
 def test_command(tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = tmp_path / "small.safetensors"
     save(checkpoint, small_model(2, size=(32, 32), orientation="SPL"))
@@ -153,7 +175,7 @@ def test_command(tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str
 def test_what_ome_zarr_cannot_hold_is_refused(tmp_path: Path, source: Path) -> None:
     turned = Volume(np.zeros((8, 8, 8)), "ZYX", np.diag([1.0, -1.0, 1.0, 1.0]), "mm", "scan")
     with pytest.raises(InputError, match="turned or mirrored"):
-        Store(tmp_path / "a.zarr").begin(turned, np.uint8, (8, 8, 8), {})
+        ZarrStore(tmp_path / "a.zarr").begin(Image(turned, np.uint8, (8, 8, 8)), {})
     kvasir = quick_model(intensity=Intensity(kind="imagenet"))
     with pytest.raises(InputError, match="as for pictures"):
         progress.run(predict_large(kvasir, Source(source), tmp_path / "b.zarr", PredictSettings()))

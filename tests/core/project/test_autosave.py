@@ -109,6 +109,29 @@ def test_flush_and_read_see_every_edit(project: Project, case: Case) -> None:
     saver.close()
 
 
+def test_reading_does_not_wait_for_a_person_who_paints_on(
+    project: Project, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver = Autosaver(project, delay=60)
+    write = project.labels.append
+
+    def meanwhile(*arguments: object) -> object:
+        saver.edit(case.id, at(2, 2))
+        return write(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(project.labels, "append", meanwhile)
+    saver.edit(case.id, at(1, 1))
+    mask = saver.read(case.id)
+    assert mask is not None
+    assert mask.labels[1, 1] == 9
+    assert saver.state.status == "waiting"
+    saver.edit(case.id, at(1, 3))
+    assert saver.set_state(case.id, "in correction").state == "in correction"
+    monkeypatch.undo()
+    saver.close()
+    assert mask_of(project, case).labels[2, 2] == 9
+
+
 def test_closing_saves_what_waits(project: Project, case: Case, tmp_path: Path) -> None:
     (other,) = add_pictures(project, tmp_path)
     store(project, other, a_prediction(1))

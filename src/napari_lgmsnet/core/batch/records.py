@@ -22,10 +22,10 @@ from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.prediction import PredictSettings
 
 _WORDS = {
-    "checkpoint": "checkpoint",
-    "recipe": "recipe",
-    "settings": "settings",
-    "version": "version of this program",
+    "checkpoint": "another checkpoint",
+    "recipe": "another recipe",
+    "settings": "other settings",
+    "version": "another version of this program",
 }
 
 State = Literal["new", "started", "done"]
@@ -71,7 +71,7 @@ def check_records(jobs: Sequence[Job], model: Model, settings: PredictSettings) 
         ]
         if other:
             raise InputError(
-                f'"{job.mask}" was made with another {" and ".join(other)}: choose another '
+                f'"{job.mask}" was made with {" and ".join(other)}: choose another '
                 "folder, or allow to overwrite"
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -69,28 +69,13 @@ def score(
         As :func:`~napari_lgmsnet.core.agreement.compare`.
     """
     comparison = yield from compare(mask, reference, names)
-    own, other = np.asarray(mask.data), np.asarray(reference.data)
     scores = []
     for row in comparison.rows:
-        found, expected = own == row.label, other == row.label
-        shown = bool(expected.any())
+        figures = asdict(row)
+        if not row.expected:
+            figures |= dict.fromkeys(("dice", "iou", "precision"), NONE)
         scores.append(
-            CaseScore(
-                case,
-                row.label,
-                row.name,
-                row.dice if shown else NONE,
-                row.iou if shown else NONE,
-                row.precision if shown else NONE,
-                row.recall,
-                row.hd95,
-                row.surface_distance,
-                comparison.unit,
-                int(np.count_nonzero(found & expected)),
-                int(np.count_nonzero(found)),
-                int(np.count_nonzero(expected)),
-                row.reason,
-            )
+            CaseScore(case, class_name=figures.pop("name"), unit=comparison.unit, **figures)
         )
     return scores
 

@@ -116,6 +116,25 @@ def write(path: Path, volume: Volume) -> Volume:
     Volume
         What the file holds now: an affine of its own is rounded to the 32 bits of NIfTI-1.
     """
+    image, written = image_of(volume)
+    with path.open("wb") as file:
+        if ending(path) == ".nii.gz":
+            # Without name and time in it, equal data give equal files.
+            with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(file)
+    return written
+
+
+def image_of(volume: Volume) -> tuple[Any, Volume]:
+    """Return a volume as nibabel's image, and what its file will hold; see :func:`write`.
+
+    Raises
+    ------
+    InputError
+        If NIfTI cannot hold it.
+    """
     import nibabel
     from nibabel.spatialimages import HeaderDataError
 
@@ -144,15 +163,8 @@ def write(path: Path, volume: Volume) -> Volume:
         set_affine(header, volume)
         affine = affine if second else affine.astype(np.float32)
     kind: Any = nibabel.Nifti2Image if second else nibabel.Nifti1Image
-    image = kind(stored, None, header)
-    with path.open("wb") as file:
-        if ending(path) == ".nii.gz":
-            # Without name and time in it, equal data give equal files.
-            with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
-                image.to_stream(packed)
-        else:
-            image.to_stream(file)
-    return replace(volume, data=data, affine=affine, units="mm")
+    written = replace(volume, data=data, affine=affine, units="mm")
+    return kind(stored, None, header), written
 
 
 def _is_nifti(start: bytes) -> bool:

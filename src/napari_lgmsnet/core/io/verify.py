@@ -75,13 +75,21 @@ def check_same(target: Path, written: Volume, found: Volume) -> None:
         (formats that store a product of two numbers round its last digit). Axes of length 1 may
         have been dropped.
     """
+    check_grid(target, written, found)
+    if not _same_bits(_without_single_axes(written), _without_single_axes(found)):
+        raise not_written(target, "it holds other numbers")
+
+
+def check_grid(target: Path, written: Volume, found: Volume) -> None:
+    """Refuse a file that lies elsewhere, or holds numbers of another type, than was written.
+
+    Parameters and errors are those of :func:`check_same`; the numbers are not looked at.
+    """
     one, other = _without_single_axes(written), _without_single_axes(found)
     if written.data.dtype != found.data.dtype:
         raise not_written(target, f"it holds {found.data.dtype} and not {written.data.dtype}")
     if one.shape != other.shape:
         raise not_written(target, f"it has the shape {other.shape} and not {one.shape}")
-    if not _same_bits(one, other):
-        raise not_written(target, "it holds other numbers")
     axes = min(written.ndim_spatial, found.ndim_spatial) + 1
     expected, affine = written.affine[-axes:, -axes:], found.affine[-axes:, -axes:]
     if np.abs(affine - expected).max() > _PRECISION * np.abs(expected).max():

@@ -1,4 +1,4 @@
-"""Volumes larger than memory: block by block from a lazy file into OME-Zarr."""
+"""Volumes larger than memory: block by block from a lazy file into OME-Zarr or NIfTI."""
 
 from napari_lgmsnet.core.large.predict import LargeResult, predict_large
 

@@ -23,36 +23,40 @@ from napari_lgmsnet.core.prediction import PredictSettings
 from napari_lgmsnet.core.preprocess import BACKGROUND_LOGIT
 from napari_lgmsnet.core.windows import importance, run_network, tile
 
+Answer = tuple[NDArray[np.float32], tuple[str, ...]]
+"""Probabilities, and what a person should know of how they came about."""
+
 
 def probabilities_of_slices(
     model: Model, source: Source, settings: PredictSettings, box: tuple[slice, ...]
-) -> NDArray[np.float32]:
-    """Return probabilities (K, *box) of whole slices, for a 2D network.
+) -> Answer:
+    """Return probabilities (K, *box) of whole slices, for a 2D network, and notes.
 
     Every slice is an image of its own, so this is what the whole volume gives.
     """
     part = crop(source.open(), box).loaded()
     chosen = settings.model_copy(update={"channels": None})  # the source has chosen them
-    return progress.run(iterate(model, part, chosen)).probabilities
+    prediction = progress.run(iterate(model, part, chosen))
+    return prediction.probabilities, prediction.notes
 
 
 def probabilities_of_block(
     model: Model, prepared: Prepared, scaling: Scaling, settings: PredictSettings, box: Box
-) -> NDArray[np.float32]:
-    """Return probabilities (K, *box) of a block of the turned volume, for a 3D network."""
+) -> Answer:
+    """Return probabilities (K, *box) of a block of the turned volume, for a 3D network; notes."""
     resampled = prepared.resampled
     wanted = tuple(
         needed(span, m, n) for span, m, n in zip(box, resampled, prepared.shape, strict=True)
     )
-    logits = _logits(model, prepared, scaling, settings, wanted)
+    logits, notes = _logits(model, prepared, scaling, settings, wanted)
     start = [span[0] for span in wanted]
     back = interpolate_part(logits.numpy(), start, resampled, prepared.shape, box)
-    return probabilities_from_logits(torch.from_numpy(back)).numpy()
+    return probabilities_from_logits(torch.from_numpy(back)).numpy(), notes
 
 
 def _logits(
     model: Model, prepared: Prepared, scaling: Scaling, settings: PredictSettings, wanted: Box
-) -> Tensor:
+) -> tuple[Tensor, tuple[str, ...]]:
     """Return logits of a part of the resampled volume; outside of the crop all is background."""
     seen = scaling.crop or tuple((0, n) for n in prepared.resampled)
     channels = model.info.architecture.out_channels
@@ -63,12 +67,13 @@ def _logits(
         logits[0] = BACKGROUND_LOGIT
     common = tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(wanted, seen, strict=True))
     if any(a >= b for a, b in common):
-        return logits
+        return logits, ()
     # On the cropped volume, where windows are placed.
     part = tuple((a - c, b - c) for (a, b), (c, _) in zip(common, seen, strict=True))
     target = tuple(slice(a - w, b - w) for (a, b), (w, _) in zip(common, wanted, strict=True))
-    logits[(slice(None), *target)] = _blended(model, prepared, scaling, settings, seen, part)
-    return logits
+    blended, notes = _blended(model, prepared, scaling, settings, seen, part)
+    logits[(slice(None), *target)] = blended
+    return logits, notes
 
 
 def _blended(
@@ -78,7 +83,7 @@ def _blended(
     settings: PredictSettings,
     seen: Box,
     part: Box,
-) -> Tensor:
+) -> tuple[Tensor, tuple[str, ...]]:
     """Return the logits of a part of what the network sees, from every window that touches it."""
     recipe, device = model.info.recipe, choose_device(settings.device)
     model.network.to(device)
@@ -99,13 +104,15 @@ def _blended(
     norm = torch.zeros(shape)
     windows = math.prod(map(len, starts)) * (2 ** len(recipe.window) if flips else 1)
     choosing = model.engines.choose(settings.engine, recipe.window, windows, device)
-    engine = progress.run(choosing).engine
+    chosen = progress.run(choosing)
     for corner in product(*starts):
         place = tuple(
             slice(s - a, s - a + w)
             for s, (a, _), w in zip(corner, reach, recipe.window, strict=True)
         )
-        answer = run_network(engine, array[(slice(None), *place)][None].to(device), flips=flips)
+        answer = run_network(
+            chosen.engine, array[(slice(None), *place)][None].to(device), flips=flips
+        )
         shared = [
             (max(s, a), min(s + w, b))
             for s, w, (a, b) in zip(corner, recipe.window, inside, strict=True)
@@ -115,7 +122,7 @@ def _blended(
         logits = answer[0].cpu()
         total[(slice(None), *onto)] += (logits * weights)[(slice(None), *own)]
         norm[onto] += weights[own]
-    return total / norm
+    return total / norm, chosen.notes
 
 
 def _padded_part(

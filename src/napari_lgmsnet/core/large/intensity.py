@@ -106,7 +106,7 @@ def find_scaling(
     elif recipe.intensity.kind != "range":
         raise InputError(
             f'the recipe "{recipe.title}" scales intensities as for pictures, which cannot be done '
-            "block by block: choose another recipe, or another output than .zarr"
+            "block by block: choose another recipe, or segment it in memory"
         )
     if recipe.crop_foreground:
         found_boxes: list[Box] = []

@@ -29,7 +29,9 @@ from napari_lgmsnet.core.large.block import probabilities_of_block, probabilitie
 from napari_lgmsnet.core.large.intensity import Box, Scaling, find_scaling
 from napari_lgmsnet.core.large.linear import Span
 from napari_lgmsnet.core.large.source import Prepared, Source, box_turned
-from napari_lgmsnet.core.large.store import ENDING, Store
+from napari_lgmsnet.core.large.store import Image
+from napari_lgmsnet.core.large.stores import store_of
+from napari_lgmsnet.core.large.zarr_store import ENDING
 from napari_lgmsnet.core.levels import choose_level
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.postprocess import labels_from_probabilities
@@ -61,6 +63,8 @@ class LargeResult:
     computed : int
         How many of them were computed now, and not by a run before.
     seconds : float
+    notes : tuple of str
+        What a person should know, for instance that an engine was not used, and why.
     """
 
     mask: Path
@@ -68,6 +72,7 @@ class LargeResult:
     blocks: int
     computed: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -77,13 +82,15 @@ class LargeResult:
             "blocks": self.blocks,
             "computed": self.computed,
             "seconds": round(self.seconds, 3),
+            "notes": self.notes,
         }
 
     def describe(self) -> str:
         """Return it in one line."""
         before = self.blocks - self.computed
         left = f", {before} of them by an earlier run" if before else ""
-        return f"{self.mask}: {self.blocks} blocks{left}, in {self.seconds:.1f} s"
+        said = f"{self.mask}: {self.blocks} blocks{left}, in {self.seconds:.1f} s"
+        return "; ".join([said, *self.notes])
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ def predict_large(
     client: Client | None = None,
     block: int = BLOCK,
 ) -> Generator[Progress, None, LargeResult]:
-    """Segment a volume in a file into OME-Zarr.
+    """Segment a volume in a file into OME-Zarr or uncompressed NIfTI.
 
     Parameters
     ----------
@@ -113,11 +120,12 @@ def predict_large(
     source : Source
         A file that can be read in parts: OME-Zarr, NIfTI, TIFF.
     mask : Path
-        Ends in ``.zarr``. It appears when it is whole; until then it grows in a hidden folder
-        beside, and a run that was interrupted goes on there.
+        Ends in ``.zarr``, or in ``.nii`` for volumes that lie turned or mirrored in space. It
+        appears when it is whole; until then it grows in a hidden folder beside, and a run that was
+        interrupted goes on there.
     settings : PredictSettings
     probability : Path, optional
-        For the foreground's probability; ends in ``.zarr``.
+        For the foreground's probability; ends as ``mask`` may.
     overwrite : bool
     client : distributed.Client, optional
         Blocks are computed by its workers, which must see the same files.
@@ -132,18 +140,18 @@ def predict_large(
     Raises
     ------
     InputError
-        If the volume does not suit the checkpoint, or OME-Zarr cannot hold the result.
+        If the volume does not suit the checkpoint, or the format cannot hold the result.
     """
     start = time.perf_counter()
     volume = source.open()
     flat = model.info.recipe.dimensions == 2
     boxes = _slabs(volume, model) if flat else _blocks(volume.spatial_shape, block)
     run = _Runner(model, settings, source, client)
-    stores = [Store(path) for path in (mask, probability) if path is not None]
+    stores = [store_of(path) for path in (mask, probability) if path is not None]
     work = _work(model, source, settings, block)
     chunks = _chunks(volume, model, block)
     for store, dtype in zip(stores, (np.uint8, np.float32), strict=False):
-        store.begin(volume, dtype, chunks, work, overwrite=overwrite)
+        store.begin(Image(volume, dtype, chunks), work, overwrite=overwrite)
     scaling: Scaling | None = None
     if not flat:
         scaling = yield from run.scaling(block)
@@ -152,12 +160,15 @@ def predict_large(
     tasks = [_Task(number, boxes[number]) for number in missing]
     done = len(boxes) - len(tasks)
     yield Progress(done, len(boxes), f"{len(boxes)} blocks")
-    for _ in run.each(_compute, tasks, targets, scaling):
+    notes: dict[str, None] = {}
+    for of_block in run.each(_compute, tasks, targets, scaling):
         done += 1
+        notes |= dict.fromkeys(of_block)
         yield Progress(done, len(boxes), f"block {done} of {len(boxes)}")
     for store in stores:
         store.finish()
-    return LargeResult(mask, probability, len(boxes), len(tasks), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return LargeResult(mask, probability, len(boxes), len(tasks), seconds, tuple(notes))
 
 
 def plan_large(
@@ -181,7 +192,9 @@ def plan_large(
         If there are several inputs, or the input would be replaced.
     """
     if len(inputs) != 1:
-        raise InputError(f'"{mask}" is the mask of one volume: give one input, or a folder')
+        raise InputError(
+            f'"{mask}" is the mask of one volume, written block by block: give one input'
+        )
     path = inputs[0].path
     if mask.resolve() == path.resolve():
         raise InputError(f'"{mask}" is the input: choose another output')
@@ -196,8 +209,10 @@ def plan_large(
             native=settings.native,
         )
     source = Source(path.absolute(), level, frame, settings.channels, series)
-    stem = mask.name.removesuffix(ENDING).removesuffix(".ome").removesuffix("_mask")
-    probability = mask.with_name(f"{stem}_probability.ome{ENDING}") if probabilities else None
+    kind = mask.suffix.lower()
+    stem = mask.name[: len(mask.name) - len(kind)].removesuffix(".ome").removesuffix("_mask")
+    ome = ".ome" * (kind == ENDING)
+    probability = mask.with_name(f"{stem}_probability{ome}{kind}") if probabilities else None
     return predict_large(
         model, source, mask.absolute(), settings,
         probability=None if probability is None else probability.absolute(),
@@ -279,23 +294,23 @@ def _compute(
     targets: tuple[Path, ...],
     scaling: Scaling | None,
     task: _Task,
-) -> int:
-    """Compute and write one block; return its number."""
+) -> tuple[str, ...]:
+    """Compute and write one block; return what a person should know of it."""
     box = tuple(slice(*span) for span in task.box)
     if scaling is None:
-        probabilities = probabilities_of_slices(model, source, settings, box)
+        probabilities, notes = probabilities_of_slices(model, source, settings, box)
     else:
         prepared = Prepared(source, model.info)
         there = box_turned(prepared.grid, task.box)
-        found = probabilities_of_block(model, prepared, scaling, settings, there)
+        found, notes = probabilities_of_block(model, prepared, scaling, settings, there)
         probabilities = _turned_back(found, prepared)
     data: list[NDArray[Any]] = [labels_from_probabilities(probabilities, settings.threshold)]
     if len(targets) > 1:
         one = probabilities.shape[0] == 1
         data.append(probabilities[0] if one else np.float32(1) - probabilities[0])
     for target, part in zip(targets, data, strict=True):
-        Store(target).write(task.number, box, part)
-    return task.number
+        store_of(target).write(task.number, box, part)
+    return notes
 
 
 def _turned_back(array: NDArray[np.float32], prepared: Prepared) -> NDArray[np.float32]:

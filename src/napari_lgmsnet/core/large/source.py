@@ -67,7 +67,7 @@ def _open(source: Source) -> Volume:
     if volume.axes.startswith("T") or volume.ndim_spatial != 3:
         raise InputError(
             f'"{source.path}" has the axes {volume.axes}: what is written block by block is one '
-            "volume. Choose a frame, or another output than .zarr"
+            "volume. Choose a frame, or segment it in memory"
         )
     return choose_channels(volume, source.channels)
 

@@ -172,7 +172,7 @@ class Autosaver:
         ProjectError
             If they cannot be saved.
         """
-        self._flush_or_error()
+        self._save_so_far()
         return self._project.labels.read(case_id)
 
     def set_state(self, case_id: int, state: State, *, partial: bool = False) -> Case:
@@ -192,7 +192,7 @@ class Autosaver:
         InputError
             If this state may not follow the present one.
         """
-        self._flush_or_error()
+        self._save_so_far()
         return self._project.cases.set_state(case_id, state, partial=partial)
 
     def flush(self, timeout: float = 30.0) -> SaveState:
@@ -220,7 +220,9 @@ class Autosaver:
             again, or :meth:`discard`.
         """
         if self._thread.is_alive():
-            self._flush_or_error()
+            state = self.flush()
+            if state.status != "saved":
+                raise _unsaved(state)
             self._stop()
 
     def discard(self) -> None:
@@ -250,10 +252,13 @@ class Autosaver:
             self._due = time.monotonic() + self._delay
             self._changed.notify_all()
 
-    def _flush_or_error(self) -> None:
+    def _save_so_far(self) -> None:
+        """Save what was handed over until now; a person who paints on is not waited for."""
+        with self._changed:
+            ticket = self._ticket
         state = self.flush()
-        if state.status != "saved":
-            raise ProjectError(state.message or "the edits are not saved yet: try again")
+        if state.status == "failed" or state.saved < ticket:
+            raise _unsaved(state)
 
     def _stop(self) -> None:
         with self._changed:
@@ -353,6 +358,10 @@ class Autosaver:
             if self._view is view:
                 self._view = None
         return ""
+
+
+def _unsaved(state: SaveState) -> ProjectError:
+    return ProjectError(state.message or "the edits are not saved yet: try again")
 
 
 def _in_words(error: Exception) -> str:

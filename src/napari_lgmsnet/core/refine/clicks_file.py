@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.path_tables import read_path_table
+from napari_lgmsnet.core.paths import text_of
 from napari_lgmsnet.core.refine.apply import LabelledClick
 from napari_lgmsnet.core.types import Volume
 
@@ -80,8 +81,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix.lower() != ".json":
         return [dict(row) for row in read_path_table(path)]
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        rows = json.loads(text_of(path, "list of clicks"))
+    except ValueError as error:
         raise InputError(f'"{path}" cannot be read as JSON ({error})') from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f'"{path}" must hold a list of clicks, each an object with x, y, ...')

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.model import ModelInfo, named_classes
 from napari_lgmsnet.core.network.architecture import Architecture
+from napari_lgmsnet.core.paths import text_of
 from napari_lgmsnet.core.recipes import Recipe, recipe_named
 
 
@@ -180,8 +181,8 @@ def read_training_config(path: str | Path, **overrides: object) -> TrainingConfi
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = tomllib.loads(text_of(path, "training configuration (TOML)", TrainingError))
+    except tomllib.TOMLDecodeError as error:
         raise TrainingError(f'"{path}" cannot be read as TOML ({error})') from error
     table |= {key: value for key, value in overrides.items() if value is not None}
     try:

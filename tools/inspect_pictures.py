@@ -7,9 +7,8 @@ DATASETS holds the folders ``polypgen_256``, ``busi_256``, ``isic_256`` (each wi
 ``masks``) and ``hippocampus`` (``images`` and ``labels``). The terms of these data sets do not let
 their images be passed on with this project, so FOLDER must lie outside of it.
 
-No weights for ultrasound or skin ship. Those images are shown to the polyp checkpoint, which has
-never seen any like them: what is seen there is how it carries over, not how LGMSNet does when
-trained on them. Another checkpoint can be named with ``--checkpoint``.
+Each is shown to the checkpoint that was trained for it; another one can be named with
+``--checkpoint``.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ OUTLINES = DirectLabelColormap(
 CASES = {
     "polyp": ("polypgen_256", "masks", "polyp-2d"),
     "ultrasound": ("busi_256", "masks", "breast-ultrasound-2d"),
-    "skin": ("isic_256", "masks", "polyp-2d"),
+    "skin": ("isic_256", "masks", "skin-2d"),
     "hippocampus": ("hippocampus", "labels", "hippocampus-3d"),
 }
 

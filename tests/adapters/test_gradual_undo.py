@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from napari.layers import Labels
@@ -11,6 +13,7 @@ from qtpy.QtTest import QTest
 from napari_lgmsnet.adapters import gradual
 from napari_lgmsnet.adapters.recorder import Recorder
 from napari_lgmsnet.adapters.session import session_of
+from napari_lgmsnet.core.edit import Change
 from tests.adapters.helpers import a_mask, random_step
 
 SHAPE = (12, 30, 40)
@@ -58,6 +61,21 @@ def half_way(session, mask, whole, turns=9):
         session.writer._on_turn()
     assert session.writer.busy
     assert not np.array_equal(mask.data, whole)
+
+
+def test_what_was_written_in_pieces_is_taken_back_in_pieces_by_the_key(session, viewer, qtbot):
+    mask = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="mask")
+    where = tuple(one.ravel() for one in np.mgrid[2:9, 5:25, 5:25])
+    change = Change(where, mask.data[where], np.ones(where[0].size, np.uint8))
+    box = tuple(slice(0, size) for size in SHAPE)
+    session.writer.write(mask, change, box, nullcontext, lambda _written: None)
+    qtbot.waitUntil(lambda: not session.writer.busy)
+    assert np.count_nonzero(mask.data) == change.voxels
+    viewer.layers.selection.active = mask
+    QTest.keyClick(native_of(viewer), Qt.Key.Key_Z, CONTROL)
+    assert session.writer.busy, "the window has its turn first"
+    qtbot.waitUntil(lambda: not session.writer.busy)
+    assert not mask.data.any()
 
 
 def test_a_key_takes_it_back_and_forth_in_turns(session, filled, viewer, qtbot):

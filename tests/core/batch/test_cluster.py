@@ -119,8 +119,10 @@ def test_weights_travel_once_and_bad_files_do_not_stop_the_rest(
 
     outcomes = progress.run(run_on_cluster(client, model, jobs, SETTINGS, look))
     assert [one.state for one in outcomes] == ["failed"] + ["done"] * COUNT
-    # All tasks use the one copy that each worker has.
-    assert all(len(one) == 1 and len(one[0]) == 2 for one in held)
+    # There is one parcel for all tasks. A worker that is still fetching it may not have it when
+    # the other one's first case is told.
+    assert [len(one) for one in held] == [1] * len(jobs)
+    assert all(1 <= len(one[0]) <= 2 for one in held)
     # Two workers: one gets the weights from here, and at most one from the other.
     assert sum(client.run(sent).values()) - before <= 1
     again = progress.run(run_on_cluster(client, model, jobs, SETTINGS))

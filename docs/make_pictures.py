@@ -72,9 +72,8 @@ def show_inspected_volume(viewer: napari.Viewer, _folder: Path) -> Iterator[Any]
     widget.choice.stage.setCurrentIndex(widget.choice.stage.findData("decoder4"))
     _wait(widget)
     _show_stages(widget)
-    reference = viewer.layers["colin27-hippocampus reference"]
-    reference.visible, reference.contour = True, 1
-    viewer.layers.move(viewer.layers.index(reference), len(viewer.layers))
+    reference = _show_on_top(viewer, "colin27-hippocampus reference")
+    reference.contour = 1
     viewer.dims.set_current_step(0, int(reference.data.any(axis=(1, 2)).nonzero()[0].mean()))
     yield dock
 
@@ -113,7 +112,7 @@ def show_tuning(viewer: napari.Viewer, folder: Path) -> Iterator[Any]:
     widget = TuneWidget(viewer, folder)
     dock = viewer.window.add_dock_widget(widget, name="Fine-tune (LGMSNet)")
     _show_sample(viewer, widget, "colin27-slices")
-    viewer.layers["colin27-slices reference"].visible = True
+    _show_on_top(viewer, "colin27-slices reference")
     widget.source.refresh()
     widget.start()
     _wait(widget)
@@ -148,6 +147,14 @@ def _show_sample(viewer: napari.Viewer, widget: Any, name: str) -> None:
     if hasattr(widget, "images"):
         widget.images.choose(viewer.layers[name])
     widget.checkpoint.choose(listed()[name]["checkpoint"])
+
+
+def _show_on_top(viewer: napari.Viewer, name: str) -> Any:
+    """Show a layer above all others, and return it."""
+    layer = viewer.layers[name]
+    layer.visible = True
+    viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    return layer
 
 
 def _rest(seconds: float = 0.6) -> None:

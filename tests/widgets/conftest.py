@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from npe2 import PluginManifest
 
 import napari_lgmsnet
+from napari_lgmsnet import predict
 from napari_lgmsnet.adapters import jobs
 from napari_lgmsnet.core import checkpoints
 from napari_lgmsnet.core.info import ModelInfo, named_classes
 from napari_lgmsnet.core.model import Model, new_model
 from napari_lgmsnet.core.remembered import Remembered
+from napari_lgmsnet.core.types import Volume
 from napari_lgmsnet.widgets.segment import SegmentWidget
 from tests.core.helpers import small_architecture, small_model, small_recipe
 
@@ -31,6 +34,21 @@ def named_model(dimensions: int, *classes: str) -> Model:
         licence="CC0-1.0",
     )
     return new_model(info)
+
+
+def telling_model(image: Volume | np.ndarray) -> Model:
+    """Return a small 2D network that takes about half of an image for a lesion.
+
+    An untrained one says nearly the same everywhere: its mask would be empty, or full.
+    """
+    model = named_model(2, "lesion")
+    said = np.asarray(predict(model, image).foreground, dtype=float)
+    logits = np.log(said / (1 - said))
+    more = 2 / logits.std()
+    with torch.no_grad():
+        model.network.head.bias.sub_(float(np.median(logits))).mul_(more)
+        model.network.head.weight.mul_(more)
+    return model
 
 
 @pytest.fixture(scope="session")

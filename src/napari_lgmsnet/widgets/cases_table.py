@@ -164,9 +164,8 @@ class CaseTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(height)
         header = self.horizontalHeader()
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(NOTE, QHeaderView.ResizeMode.Stretch)
-        for column, text in ((STATE, "accepted in part"), (DOUBT, "Doubt")):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+        for column, text in ((STATE, "accepted in part"), (DOUBT, "Doubt"), (NOTE, "Note")):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(text) + 16)
         header.setMinimumSectionSize(40)
         header.setHighlightSections(False)

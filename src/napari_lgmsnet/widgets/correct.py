@@ -47,6 +47,7 @@ class CorrectWidget(QScrollArea):
         self.masks = LayerCombo(napari_viewer, is_mask)
         self.images = LayerCombo(napari_viewer, is_image, none="no image")
         self.classes = plain_combo("What brush, clicks and tools work on")
+        self.classes.setPlaceholderText("background (label 0)")
         self.bar = RunBar()
         self.bar.run.hide()
         self.clicks = ClickSection(self.bench, self)

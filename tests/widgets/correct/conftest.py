@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_lgmsnet.core import checkpoints
 from napari_lgmsnet.widgets.correct import CorrectWidget
+from tests.widgets.conftest import telling_model
 from tests.widgets.correct.helpers import LESION
 
 
@@ -64,11 +66,13 @@ def solid(open_correct, settle, viewer):
 
 
 @pytest.fixture
-def predicted(open_widget, finish, open_correct, settle, viewer, disc, checkpoint_2d):
+def predicted(open_widget, finish, open_correct, settle, viewer, disc, tmp_path):
     """Return a widget with a mask that a network made."""
     picture, _ = disc
+    path = tmp_path / "small-2d.safetensors"
+    checkpoints.save(path, telling_model(picture))
     viewer.add_image(picture, name="scan", scale=(0.5, 0.5))
-    segment = open_widget(checkpoint_2d)
+    segment = open_widget(str(path))
     segment.run()
     finish(segment)
     widget = open_correct()

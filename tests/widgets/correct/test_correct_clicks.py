@@ -142,10 +142,32 @@ def test_less_leaves_what_was_done_since_alone(halved, settle):
     assert "edited since" in messages(widget)
 
 
-def test_clicks_use_what_the_network_says(predicted, settle):
+def test_clicks_use_what_the_network_says(predicted, settle, viewer):
+    """A click goes to where the network half agrees; in the same mask drawn by hand it cannot."""
     widget, mask = predicted
-    index = tuple(np.argwhere(mask.data == mask.data[45, 50])[0])
-    before = mask.data[index]
+    own = mask.data.copy()
+    said = np.asarray(viewer.layers["scan probability"].data)
+    middle = np.argwhere(own == 0)
+    index = tuple(int(i) for i in middle[np.abs(middle - (45, 55)).sum(axis=1).argmin()])
     click(widget, index)
     settle(widget)
-    assert mask.data[index] != before
+    informed = mask.data != own
+    drawn = viewer.add_labels(own.copy(), name="drawn", features=mask.features, scale=mask.scale)
+    widget.masks.choose(drawn)
+    settle(widget)
+    click(widget, index)
+    settle(widget)
+    blind = drawn.data != own
+    assert informed[index]
+    assert blind[index]
+    assert said[informed].mean() > said[blind].mean()
+
+
+def test_with_the_eraser_chosen_the_class_says_so(halved, settle):
+    widget, mask = halved
+    mask.selected_label = 0
+    assert widget.classes.currentIndex() == -1
+    assert "background" in widget.classes.placeholderText()
+    click(widget, (45, 62))
+    settle(widget)
+    assert "Choose a class first" in messages(widget)

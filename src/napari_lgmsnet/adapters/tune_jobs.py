@@ -83,15 +83,13 @@ def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
     loaded = wish.loaded
     if loaded is None or loaded.reference != wish.reference or not loaded.fresh:
         loaded = yield from load(wish.reference)
-    from napari_lgmsnet.core import device
     from napari_lgmsnet.core.finetune import (
-        fine_tune,
+        fine_tune_apart,
         fine_tune_project,
         make_settings,
         references_from_folder,
     )
 
-    device.set_thread_budget(spare=1)
     settings = dict(wish.settings)
     references: Sequence[Example | Volume] = ()
     if wish.references is not None:
@@ -99,7 +97,7 @@ def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
     if wish.project is not None:
         result, checkpoint = yield from fine_tune_project(
             wish.project, loaded.model, make_settings(**settings), references=references,
-            control=control,
+            control=control, train=fine_tune_apart,
         )  # fmt: skip
         return Tuned(wish, loaded, result, checkpoint)
     examples = yield from _examples(wish)
@@ -107,7 +105,7 @@ def tune(wish: Wish, control: Control) -> Generator[Progress, None, Tuned]:
     if names is not None:
         settings["classes"] = names
     made = make_settings(**settings)
-    result = yield from fine_tune(
+    result = yield from fine_tune_apart(
         loaded.model, examples, made, references=references, control=control
     )
     return Tuned(wish, loaded, result)

@@ -11,7 +11,8 @@
 ``examples`` come from :func:`examples_from_project`, :func:`examples_from_folder` (generators of
 progress) or :func:`example_from_arrays` (layers). :func:`fine_tune_project` does it all in a
 project: it reads the accepted cases, notes the run, keeps it resumable and adds the candidate to
-the project's checkpoints. :func:`save_candidate` writes a candidate to a file.
+the project's checkpoints. :func:`fine_tune_apart` does the same as :func:`fine_tune` in a process
+of its own, for windows. :func:`save_candidate` writes a candidate to a file.
 
 Closing the generator, or ``control.cancel()`` (which raises ``Cancelled`` in the job), discards
 everything. ``control.stop()`` ends training, keeps the best state so far and compares it.
@@ -22,6 +23,7 @@ candidate, a :class:`~napari_lgmsnet.core.model.Model` whose description names i
 cases and its metrics. The parent model is never changed.
 """
 
+from napari_lgmsnet.core.finetune.apart import fine_tune_apart
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
 from napari_lgmsnet.core.finetune.examples import (
     Example,
@@ -50,6 +52,7 @@ __all__ = [
     "examples_from_folder",
     "examples_from_project",
     "fine_tune",
+    "fine_tune_apart",
     "fine_tune_project",
     "make_settings",
     "references_from_folder",

@@ -82,6 +82,11 @@ class Control:
         """Return whether training shall end early."""
         return self._stopped
 
+    @property
+    def cancelled(self) -> bool:
+        """Return whether everything shall be discarded."""
+        return self._cancelled
+
     def check(self) -> None:
         """Raise Cancelled if the person cancelled."""
         if self._cancelled:

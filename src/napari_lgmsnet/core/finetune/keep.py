@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Generator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_lgmsnet.core.catalogue import SUFFIX
 from napari_lgmsnet.core.checkpoints import save
@@ -21,6 +21,22 @@ from napari_lgmsnet.core.types import Volume
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.project import Checkpoint, Checkpoints, Project
+
+
+class Trainer(Protocol):
+    """What :func:`fine_tune` and :func:`fine_tune_apart` are."""
+
+    def __call__(
+        self,
+        model: Model,
+        examples: Sequence[Example],
+        settings: FineTuneSettings | None = None,
+        *,
+        references: Sequence[Example | Volume] = (),
+        control: Control | None = None,
+        run_folder: Path | None = None,
+    ) -> Generator[TuneProgress, None, FineTuneResult]:
+        """Learn from examples."""
 
 
 def save_candidate(path: str | Path, result: FineTuneResult, *, overwrite: bool = False) -> str:
@@ -103,6 +119,7 @@ def fine_tune_project(
     references: Sequence[Example | Volume] = (),
     control: Control | None = None,
     resume: int | None = None,
+    train: Trainer = fine_tune,
 ) -> Generator[TuneProgress, None, tuple[FineTuneResult, Checkpoint | None]]:
     """Learn from the accepted cases of a project, and note all of it there.
 
@@ -118,6 +135,8 @@ def fine_tune_project(
         As for :func:`fine_tune`.
     resume : int, optional
         Number of an interrupted run that goes on, with the same cases and settings.
+    train : Trainer
+        :func:`fine_tune`, or :func:`fine_tune_apart`.
 
     Returns
     -------
@@ -150,7 +169,7 @@ def fine_tune_project(
         run = project.runs.resume(resume)
     folder = project.runs.folder(run.id)
     try:
-        result = yield from fine_tune(
+        result = yield from train(
             model, examples, settings, references=references, control=control, run_folder=folder
         )
         checkpoint = None

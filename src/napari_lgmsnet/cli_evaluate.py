@@ -40,7 +40,8 @@ def evaluate(
         typer.Argument(
             metavar="DATA",
             help="A folder with images and masks, or a CSV file with the columns image and mask. "
-            "With --predictions: the folder of references.",
+            "With --predictions: the folder of references. In folders inside, a mask is found by "
+            "its path.",
         ),
     ],
     checkpoint: Annotated[

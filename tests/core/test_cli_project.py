@@ -114,3 +114,19 @@ def test_a_project_in_use_can_be_looked_at(folder: Path) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_damaged_file_is_said_once_however_many_layers_share_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Project.open(folder) as project:
+        stored = project.labels.stored(2)
+        assert stored is not None
+        names = list(stored.files.values())
+    (shared,) = {name for name in names if names.count(name) > 1}
+    path = next(folder.rglob(f"{shared}.npz"))
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b"x")
+    assert run("project", "verify", folder, "--json") == 1
+    found = [one for one in json.loads(capsys.readouterr().out) if shared in one["what"]]
+    assert len(found) == len({one["where"] for one in found}) > 0

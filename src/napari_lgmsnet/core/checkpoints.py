@@ -45,6 +45,7 @@ from napari_lgmsnet.core.recipes import (
     Recipe,
 )
 from napari_lgmsnet.core.resources import resource_folder
+from napari_lgmsnet.core.validation import first_problem
 
 __all__ = ["build", "export_official", "file_sha256", "guess_recipe", "load", "save", "shipped"]
 
@@ -254,10 +255,9 @@ def _read_own(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
     try:
         return state, ModelInfo.model_validate_json(metadata["model"])
     except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
+        place, problem = first_problem(error)
         raise CheckpointError(
-            f'the description in "{path.name}" is not valid ({place}: {problem["msg"]})'
+            f'the description in "{path.name}" is not valid ({place}: {problem})'
         ) from error
 
 

@@ -14,6 +14,7 @@ from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.postprocess import labels_from_probabilities
 from napari_lgmsnet.core.types import Volume
+from napari_lgmsnet.core.validation import first_problem
 
 
 class PredictSettings(BaseModel):
@@ -63,10 +64,9 @@ def make_settings(**settings: Any) -> PredictSettings:
     try:
         return PredictSettings(**settings)
     except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
+        place, problem = first_problem(error)
         known = ", ".join(PredictSettings.model_fields)
-        raise InputError(f'setting "{place}": {problem["msg"]} (settings are {known})') from error
+        raise InputError(f'setting "{place}": {problem} (settings are {known})') from error
 
 
 @dataclass(frozen=True)

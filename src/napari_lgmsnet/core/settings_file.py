@@ -18,6 +18,7 @@ from napari_lgmsnet.core.part import Spans
 from napari_lgmsnet.core.paths import text_of
 from napari_lgmsnet.core.prediction import Prediction, PredictSettings, make_settings
 from napari_lgmsnet.core.recipes import Recipe
+from napari_lgmsnet.core.validation import first_problem
 
 
 class _Checkpoint(BaseModel):
@@ -129,9 +130,8 @@ def read_settings(path: str | Path) -> SavedSettings:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f'"{path}" cannot be read as TOML ({error})') from error
     except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise InputError(f'"{path.name}", {place}: {problem["msg"]}') from error
+        place, problem = first_problem(error)
+        raise InputError(f'"{path.name}", {place}: {problem}') from error
     name = contents.checkpoint.name
     beside = path.absolute().parent / name
     settings = make_settings(**contents.settings)

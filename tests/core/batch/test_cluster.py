@@ -19,11 +19,13 @@ from napari_lgmsnet.core import headless, progress
 from napari_lgmsnet.core.batch import Outcome, run_jobs
 from napari_lgmsnet.core.batch.cluster import (
     Parcel,
+    connected,
     pack_size,
     run_on_cluster,
     work_on,
 )
 from napari_lgmsnet.core.checkpoints import load, save
+from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.prediction import PredictSettings
 from tests.core.helpers import small_model
@@ -155,6 +157,12 @@ def test_a_scheduler_elsewhere(
         main([*arguments, "--scheduler", "tcp://x", "--workers", "2"])
     assert caught.value.code == 2
     assert "not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://head", "tcp://head:many", "head:99999"])
+def test_what_is_no_address_is_said_at_once(address: str) -> None:
+    with pytest.raises(InputError, match="is no scheduler's address"), connected(None, address):
+        pass
 
 
 def test_workers_of_its_own(images: Path, checkpoint: Path, expected: dict, tmp_path: Path) -> None:

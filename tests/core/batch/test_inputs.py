@@ -48,7 +48,8 @@ def test_a_name_with_brackets_is_a_name(folder: Path) -> None:
 def test_a_table_names_paths_from_where_it_lies(folder: Path) -> None:
     table = folder / "deep" / "cases.csv"
     table.write_text(f"id,image\n1,../b.png\n\n2,{folder / 'deep' / 'er' / 'c.tif'}\n")
-    assert [one.path.resolve().name for one in find_inputs([table])] == ["b.png", "c.tif"]
+    found = [one.path.resolve() for one in find_inputs([table])]
+    assert found == [folder / "b.png", folder / "deep" / "er" / "c.tif"]
     table.write_text("id,picture\n1,../b.png\n")
     with pytest.raises(InputError, match='name one of them "image"'):
         find_inputs([table])

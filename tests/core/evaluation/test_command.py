@@ -119,3 +119,21 @@ def test_wrong_use_is_one_line(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert words in lines[0]
+
+
+def test_masks_of_folders_inside_as_predict_makes_them(
+    data: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("images", "masks"):
+        (data / kind / "ward").mkdir()
+        (data / kind / "case [1].png").rename(data / kind / "ward" / "case [0].png")
+    made = tmp_path / "made"
+    assert run("predict", data / "images", "-o", made, "-c", checkpoint, "-q") == 0
+    assert (made / "ward" / "case [0]_mask.png").is_file()
+    told = []
+    for words in (["masks", "--predictions", made], ["", "-c", checkpoint]):
+        assert run("evaluate", data / str(words[0]), *words[1:], "--json") == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert [one["case"] for one in told[0]["cases"]] == ["case [0]", "case [2]", "ward/case [0]"]
+    means = [[row["mean"] for row in one["summary"] if row["metric"] == "Dice"] for one in told]
+    assert means[0] == pytest.approx(means[1], abs=1e-9)

@@ -11,7 +11,7 @@ import torch
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 from PIL import Image
 
-from napari_lgmsnet import evaluate, predict, read
+from napari_lgmsnet import evaluate, predict, read, write
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.evaluation import Pair, pairs_in, pairs_of_masks
 from napari_lgmsnet.core.evaluation.scores import read_reference
@@ -186,3 +186,40 @@ def test_tables_name_their_files_from_where_they_lie(tmp_path: Path) -> None:
     table.write_text("picture,mask\na b.png,m.png\n")
     with pytest.raises(InputError, match="columns picture, mask"):
         pairs_in(table)
+
+
+def test_folders_inside_are_looked_into_and_masks_found_by_their_paths(tmp_path: Path) -> None:
+    for kind in ("images", "masks", "made"):
+        for place in ("", "north", "south/ward 1", ".hidden"):
+            folder = tmp_path / kind / place
+            folder.mkdir(parents=True, exist_ok=True)
+            name = "case_mask" if kind == "made" else "case"
+            write(folder / f"{name}.png", labels(np.ones((4, 4), np.uint8)))
+    names = ["case", "north/case", "south/ward 1/case"]
+    found = pairs_in(tmp_path)
+    assert [one.name for one in found] == names
+    made = pairs_of_masks(tmp_path / "made", tmp_path / "masks")
+    assert [one.name for one in made] == names
+    for one, other in zip(found, made, strict=True):
+        assert one.image == tmp_path / "images" / f"{one.name}.png"
+        assert one.reference == other.reference == tmp_path / "masks" / f"{one.name}.png"
+        assert other.mask == tmp_path / "made" / f"{one.name}_mask.png"
+    (tmp_path / "some.txt").write_text(
+        "\ufeffnorth/case.png\nsouth/ward 1/case\n", encoding="utf-8"
+    )
+    assert [one.name for one in pairs_in(tmp_path, listed="some.txt")] == names[1:]
+    # The same name elsewhere is another case.
+    (tmp_path / "masks" / "north" / "case.png").unlink()
+    with pytest.raises(InputError, match='"north/case" has no mask'):
+        pairs_in(tmp_path)
+    with pytest.raises(InputError, match='"north/case" has no image'):
+        pairs_in(tmp_path, images="masks", masks="images", listed=["north/case"])
+
+
+def test_one_folder_may_hold_the_other(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for place in (tmp_path, tmp_path / "masks"):
+        write(place / "a.png", labels(np.ones((4, 4), np.uint8)))
+    (found,) = pairs_in(tmp_path, images=".")
+    assert (found.name, found.image) == ("a", tmp_path / "a.png")
+    assert found.reference == tmp_path / "masks" / "a.png"

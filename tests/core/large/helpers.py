@@ -5,7 +5,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from napari_lgmsnet.core.io import write
 from napari_lgmsnet.core.large.store import Image
+from napari_lgmsnet.core.large.stores import finish_all
 from napari_lgmsnet.core.large.zarr_store import ZarrStore
 from napari_lgmsnet.core.types import Volume
 
@@ -21,7 +23,7 @@ def write_source(path: Path, data: np.ndarray, scale: tuple[float, ...]) -> Path
     store = ZarrStore(path)
     store.begin(Image(Volume(data, "ZYX", affine, "mm"), data.dtype, (16, 16, 16)), {})
     store.write(0, (slice(None),) * 3, data)
-    store.finish()
+    finish_all([store])
     return path
 
 
@@ -49,4 +51,13 @@ def write_scan(path: Path, *, big_endian: bool = False, second: bool = False) ->
     header["descrip"] = b"of a person"
     image = nibabel.Nifti2Image if second else nibabel.Nifti1Image
     image(data.astype(np.int16), oblique(), header).to_filename(path)
+    return path
+
+
+def write_straight(path: Path) -> Path:
+    """Write a ball in noise that lies neither turned nor mirrored in space."""
+    z, y, x = np.mgrid[:12, :24, :20]
+    ball = ((z - 6) / 4) ** 2 + ((y - 12) / 8) ** 2 + ((x - 10) / 7) ** 2 < 1
+    data = np.random.default_rng(0).normal(80, 15, ball.shape) + 60 * ball
+    write(path, Volume(data.astype(np.float32), "ZYX", np.diag([2.0, 1.0, 1.25, 1.0]), "mm"))
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,7 @@ def test_volumes(tmp_path: Path, source: Path, recipe: dict, out_channels: int) 
     assert labels.data.any()
     for one in (found, labels):
         assert np.array_equal(one.affine, read(source).affine)
+        assert tuple(one.affine[:-1, -1]) == (-12.5, 3.0, 40.0)
         assert one.units == "mm"
     assert not list(tmp_path.glob(".*"))
 
@@ -127,6 +129,29 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, source: Path) -> None:
     again = predict_large(model, Source(source), mask, other, block=24, overwrite=True)
     assert progress.run(again).computed == result.blocks
     assert (read(mask).data >= read(tmp_path / "whole.zarr").data).all()
+
+
+@pytest.mark.parametrize("other", ["settings", "checkpoint", "input"])
+def test_blocks_of_another_work_are_not_taken(tmp_path: Path, source: Path, other: str) -> None:
+    model, mask = quick_model(orientation="RAS"), tmp_path / "mask.zarr"
+    settings = PredictSettings()
+    job = predict_large(model, Source(source), mask, settings, block=24)
+    for step in job:
+        if step.message.startswith("block 3"):
+            break
+    job.close()
+    if other == "settings":
+        settings = PredictSettings(threshold=0.2)
+    elif other == "checkpoint":
+        model = Model(model.network, model.info, "ab" * 32)
+    else:
+        state = (source / "zarr.json").stat()
+        os.utime(source / "zarr.json", ns=(state.st_atime_ns, state.st_mtime_ns + 10**9))
+    result = progress.run(predict_large(model, Source(source), mask, settings, block=24))
+    assert result.computed == result.blocks
+    again = predict_large(model, Source(source), tmp_path / "a.zarr", settings, block=24)
+    progress.run(again)
+    assert np.array_equal(read(mask).data, read(tmp_path / "a.zarr").data)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

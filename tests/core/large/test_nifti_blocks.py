@@ -31,6 +31,9 @@ from tests.core.large.test_large import quick_model
 # Neither resampled nor scaled by what is summed in another order, so that not a bit differs.
 EXACT = {"orientation": "RAS", "intensity": Intensity(kind="range", low=30, high=200)}
 
+_SROW_X = 280
+"""Where the first row of the affine stands in a header of NIfTI-1."""
+
 
 @pytest.mark.parametrize(
     ("kind", "out_channels"), [("plain", 1), ("compressed", 3), ("big-endian", 1), ("nifti-2", 3)]
@@ -137,3 +140,18 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     asked = iter([data, data])
     write_blocks(path, path, empty, blocks)
     assert np.array_equal(read(path).data, data)
+
+
+def test_where_it_lies_is_read_back(tmp_path: Path) -> None:
+    scan, path = read(write_scan(tmp_path / "scan.nii")), tmp_path / "mask.nii"
+    data = np.ones(scan.data.shape, np.uint8)
+
+    def blocks() -> Iterator[Block]:
+        """Give the numbers, and move the file in space once they are written."""
+        yield (slice(None),) * 3, data
+        with path.open("r+b") as file:
+            file.seek(_SROW_X)
+            file.write(np.float32(-3).tobytes())
+
+    with pytest.raises(WriteError, match="mask"):
+        write_blocks(path, path, empty_like(scan, np.uint8), blocks)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from napari_lgmsnet.core.training.config import (
     read_training_config,
 )
 from napari_lgmsnet.core.training.data import list_cases, read_mask
+from napari_lgmsnet.core.training.optimise import make_schedule
 from napari_lgmsnet.core.training.trainer import random_window, train
 
 CONFIG = """
@@ -148,6 +150,38 @@ def test_another_configuration_needs_another_folder(tmp_path: Path) -> None:
         run(train(read_config(tmp_path, 2), tmp_path / "data", tmp_path / "run"))
 
 
+def test_a_run_that_its_data_stopped_may_begin_again_with_other_settings(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_squares(data, 8)
+    bad = data / "images" / "case 5 (a).png"
+    whole = bad.read_bytes()
+    bad.write_bytes(b"no picture")
+    with pytest.raises(TrainingError, match=r"case 5 \(a\)"):
+        run(train(read_config(tmp_path, 2), data, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+    bad.write_bytes(whole)
+    run(train(read_config(tmp_path, 1), data, tmp_path / "run"))
+    assert len(log_of(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "polynomial", "cosine"])
+def test_short_runs_have_a_schedule(schedule: str) -> None:
+    """Of 4 steps as well, the rise of which torch takes to have no length."""
+    for steps in range(2, 9):
+        weight = torch.nn.Parameter(torch.zeros(1))
+        optimiser = torch.optim.AdamW([weight], lr=0.1)
+        config = SimpleNamespace(schedule=schedule, learning_rate=0.1)
+        rates = make_schedule(config, optimiser, steps)
+        seen = []
+        for _ in range(steps):
+            seen.append(rates.get_last_lr()[0])
+            optimiser.step()
+            if len(seen) < steps:
+                rates.step()
+        assert 0.05 < max(seen) <= 0.1 + 1e-9
+        assert min(seen) > 0
+
+
 def test_every_bad_pair_is_listed_before_training_starts(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_squares(data, 10)
@@ -255,6 +289,12 @@ def test_a_validation_case_among_the_training_cases_is_an_error(tmp_path: Path) 
         run(train(read_config(tmp_path, 1), data, tmp_path / "run"))
 
 
+RECIPE_OF_48 = (
+    'recipe = { name = "a", title = "a", dimensions = 2, window = [48, 48], '
+    'intensity = { kind = "zscore" } }'
+)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -262,6 +302,7 @@ def test_a_validation_case_among_the_training_cases_is_an_error(tmp_path: Path) 
         ("unknown = 1", "unknown"),
         ('recipe = "nonsense"', "nonsense"),
         ("not toml", "TOML"),
+        (RECIPE_OF_48, r'"config.toml", recipe: window \(48, 48\): every size is a multiple of 32'),
     ],
 )
 def test_bad_configurations_are_said(tmp_path: Path, change: str, message: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from napari_lgmsnet.core.batch import records
 from napari_lgmsnet.core.batch.outcome import Outcome
 from napari_lgmsnet.core.errors import LGMSNetError
+from napari_lgmsnet.core.hashing import content_sha256
 from napari_lgmsnet.core.headless import Job, read_job, write_job
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.part import cut_out, placed
@@ -46,7 +47,7 @@ def prepare(job: Job, model: Model, settings: PredictSettings) -> Ready | Outcom
     """Read a file, or say why not: it is done already, or cannot be used."""
     try:
         wanted = records.made_with(model, job, settings)
-        sha256 = "" if job.record is None else records.sha256_of(job.source)
+        sha256 = "" if job.record is None else content_sha256(job.source)
         state = records.state_of(job, wanted, sha256)
         if state == "done":
             return Outcome.of(job, "skipped", "done before, in the same way")

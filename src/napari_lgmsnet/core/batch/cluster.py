@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -123,6 +124,7 @@ def connected(
         raise InputError("give a number of workers or a scheduler's address, and not both")
     distributed = optional("distributed", "cluster", "computing on several workers")
     if scheduler is not None:
+        _check_address(scheduler)
         try:
             client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -151,6 +153,20 @@ def connected(
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def _check_address(scheduler: str) -> None:
+    """Refuse what is no address: Dask's client would take a minute to be dropped, and complain."""
+    parts = urlsplit(scheduler if "://" in scheduler else f"tcp://{scheduler}")
+    try:
+        whole = bool(parts.hostname and parts.port)
+    except ValueError:  # a port that is no number, or too large
+        whole = False
+    if not whole and parts.scheme in ("tcp", "tls"):
+        raise InputError(
+            f'"{scheduler}" is no scheduler\'s address: write it as tcp://HOST:PORT, as '
+            "`dask scheduler` prints it"
+        )
 
 
 def run_on_cluster(

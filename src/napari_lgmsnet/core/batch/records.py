@@ -7,10 +7,8 @@ last, with the SHA-256 of what was written.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from napari_lgmsnet import __version__
@@ -130,16 +128,6 @@ def start(job: Job, wanted: dict[str, Any], sha256: str) -> None:
 def finish(job: Job, wanted: dict[str, Any], sha256: str) -> None:
     """Note what was written."""
     _write(job, wanted, sha256, {path.name: file_sha256(path) for path in job.targets})
-
-
-def sha256_of(source: Path) -> str:
-    """Return the SHA-256 of a file; of a folder that of the names and contents of its files."""
-    if source.is_file():
-        return file_sha256(source)
-    digest = hashlib.sha256()
-    for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(source).as_posix()}\0{file_sha256(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def _read(job: Job) -> dict[str, Any] | None:

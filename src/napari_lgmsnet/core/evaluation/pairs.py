@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.io import is_readable
 from napari_lgmsnet.core.path_tables import column_of, is_table, path_in, read_path_table
-from napari_lgmsnet.core.paths import split_suffix
+from napari_lgmsnet.core.paths import split_suffix, text_of
 from napari_lgmsnet.core.types import Volume
 
 _SHOWN = 5
@@ -49,8 +49,9 @@ def pairs_in(
     Parameters
     ----------
     data : str or Path
-        A folder with images and masks of the same names (endings may differ), or a CSV file
-        with the columns ``image`` and ``mask``; ``prediction`` and ``name`` may be there as well.
+        A folder with images and masks of the same names (endings may differ), which with folders
+        inside are paths such as ``ward/case1``; or a CSV file with the columns ``image`` and
+        ``mask``; ``prediction`` and ``name`` may be there as well.
     images, masks : str
         The folder's two folders.
     listed : str, Path or sequence of str, optional
@@ -67,7 +68,11 @@ def pairs_in(
         return _pairs_in_table(data)
     if not data.is_dir():
         raise InputError(f'there is no folder and no table (.csv) "{data}"')
-    by_image, by_mask = _files(data / images), _files(data / masks)
+    # Either may hold the other, such as "." beside "masks".
+    places = data / images, data / masks
+    for place in places:
+        _check_folder(place)
+    by_image, by_mask = _files(*places), _files(*reversed(places))
     names = sorted(by_image) if listed is None else _names(listed, data, by_image)
     problems = [
         f'"{name}" has {len(files[name]) or "no"} {kind}'
@@ -88,7 +93,8 @@ def pairs_of_masks(masks: str | Path, references: str | Path) -> list[Pair]:
     Parameters
     ----------
     masks, references : str or Path
-        A mask has its reference's name, or that name and ``_mask``, as predict calls it.
+        A mask has its reference's name, or that name and ``_mask``, as predict calls it; in
+        folders inside, its path as well.
 
     Raises
     ------
@@ -140,25 +146,43 @@ def _names(
     if isinstance(listed, str | Path):
         inside = folder / listed
         path = inside if inside.is_file() else Path(listed)
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f'there is no list of cases "{listed}" in "{folder}"') from error
+        lines = text_of(path, "list of cases").splitlines()
     else:
         lines = list(listed)
     lines = [line.strip() for line in lines if line.strip()]
-    return [line if line in images else split_suffix(Path(line))[0] for line in lines]
+    return [line if line in images else _name(Path(line)) for line in lines]
 
 
-def _files(folder: Path) -> defaultdict[str, list[Path]]:
-    """Return what is in a folder by names without endings."""
+def _files(folder: Path, leave_out: Path | None = None) -> defaultdict[str, list[Path]]:
+    """Return what is in a folder and the folders inside, by their names."""
+    _check_folder(folder)
+    files: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in _inside(folder, leave_out):
+        files[_name(path.relative_to(folder))].append(path)
+    return files
+
+
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f'there is no folder "{folder}"')
-    files: defaultdict[str, list[Path]] = defaultdict(list)
+
+
+def _inside(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+    """Give files, and folders that are one image each, in order and without hidden ones."""
     for path in sorted(folder.iterdir()):
-        if not path.name.startswith(".") and (path.is_file() or is_readable(path)):
-            files[split_suffix(path)[0]].append(path)
-    return files
+        if path.name.startswith("."):
+            continue
+        if path.is_file() or is_readable(path):
+            yield path
+        elif path.is_symlink() or (leave_out is not None and path.samefile(leave_out)):
+            continue
+        else:
+            yield from _inside(path, leave_out)
+
+
+def _name(path: Path) -> str:
+    """Return what a case is called: its path without the ending, with the folders it lies in."""
+    return path.with_name(split_suffix(path)[0]).as_posix()
 
 
 def _repeated(names: list[str]) -> set[str]:

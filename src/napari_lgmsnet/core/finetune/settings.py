@@ -9,6 +9,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.validation import first_problem
 
 Adapt = Literal["gently", "anew"]
 What = Literal["head", "decoder", "all"]
@@ -86,10 +87,9 @@ def make_settings(**settings: Any) -> FineTuneSettings:
     try:
         return FineTuneSettings(**settings)
     except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
+        place, problem = first_problem(error)
         known = ", ".join(FineTuneSettings.model_fields)
-        raise InputError(f'setting "{place}": {problem["msg"]} (settings are {known})') from error
+        raise InputError(f'setting "{place}": {problem} (settings are {known})') from error
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ So each block is a file of its own until all are there; then one process puts th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_lgmsnet.core.hashing import content_sha256
 from napari_lgmsnet.core.io.atomic import atomic_path
 from napari_lgmsnet.core.io.nifti import image_of
 from napari_lgmsnet.core.io.nifti_blocks import Block, empty_like, write_blocks
@@ -40,13 +41,20 @@ class NiftiStore(Store):
     def _make(self) -> None:
         self._blocks.mkdir()
 
+    def _is_made(self) -> bool:
+        return self._blocks.is_dir()
+
     def _put(self, number: int, box: tuple[slice, ...], data: NDArray[Any]) -> None:
         with atomic_path(self._blocks / f"{number}{_KIND}", overwrite=True) as temporary:
             np.savez(temporary, start=[span.start or 0 for span in box], data=data)
 
-    def _place(self, *, overwrite: bool) -> None:
+    def _place(self, note: Callable[[str], None], *, overwrite: bool) -> None:
+        self._sweep()
         with atomic_path(self.target, overwrite) as temporary:
+            # As large as the mask: the next run removes it if this one is killed.
+            self._rest.write_text(temporary.name, encoding="utf-8")
             write_blocks(self.target, temporary, self._empty, self._all)
+            note(content_sha256(temporary))
 
     def _all(self) -> Iterator[Block]:
         for path in sorted(self._blocks.glob(f"[0-9]*{_KIND}")):

@@ -30,7 +30,7 @@ from napari_lgmsnet.core.large.intensity import Box, Scaling, find_scaling
 from napari_lgmsnet.core.large.linear import Span
 from napari_lgmsnet.core.large.source import Prepared, Source, box_turned
 from napari_lgmsnet.core.large.store import Image
-from napari_lgmsnet.core.large.stores import store_of
+from napari_lgmsnet.core.large.stores import begin_all, finish_all, store_of
 from napari_lgmsnet.core.large.zarr_store import ENDING
 from napari_lgmsnet.core.levels import choose_level
 from napari_lgmsnet.core.model import Model
@@ -150,12 +150,13 @@ def predict_large(
     stores = [store_of(path) for path in (mask, probability) if path is not None]
     work = _work(model, source, settings, block)
     chunks = _chunks(volume, model, block)
-    for store, dtype in zip(stores, (np.uint8, np.float32), strict=False):
-        store.begin(Image(volume, dtype, chunks), work, overwrite=overwrite)
+    kinds = (np.uint8, np.float32)[: len(stores)]
+    images = [Image(volume, dtype, chunks) for dtype in kinds]
+    begin_all(stores, images, work, overwrite=overwrite)
     scaling: Scaling | None = None
     if not flat:
         scaling = yield from run.scaling(block)
-    targets = tuple(store.target for store in stores)
+    targets = tuple(None if store.placed else store.target for store in stores)
     missing = sorted({n for store in stores for n in store.missing(len(boxes))})
     tasks = [_Task(number, boxes[number]) for number in missing]
     done = len(boxes) - len(tasks)
@@ -165,8 +166,7 @@ def predict_large(
         done += 1
         notes |= dict.fromkeys(of_block)
         yield Progress(done, len(boxes), f"block {done} of {len(boxes)}")
-    for store in stores:
-        store.finish()
+    finish_all(stores)
     seconds = time.perf_counter() - start
     return LargeResult(mask, probability, len(boxes), len(tasks), seconds, tuple(notes))
 
@@ -291,7 +291,7 @@ def _compute(
     model: Model,
     settings: PredictSettings,
     source: Source,
-    targets: tuple[Path, ...],
+    targets: tuple[Path | None, ...],
     scaling: Scaling | None,
     task: _Task,
 ) -> tuple[str, ...]:
@@ -309,7 +309,8 @@ def _compute(
         one = probabilities.shape[0] == 1
         data.append(probabilities[0] if one else np.float32(1) - probabilities[0])
     for target, part in zip(targets, data, strict=True):
-        store_of(target).write(task.number, box, part)
+        if target is not None:
+            store_of(target).write(task.number, box, part)
     return notes
 
 

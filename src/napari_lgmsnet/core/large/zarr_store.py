@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.errors import InputError
+from napari_lgmsnet.core.hashing import content_sha256
 from napari_lgmsnet.core.large.store import Store
 from napari_lgmsnet.core.optional import optional
 from napari_lgmsnet.core.types import Volume
@@ -48,14 +50,19 @@ class ZarrStore(Store):
         )
         group.attrs["ome"] = _metadata(volume, axes)
 
+    def _is_made(self) -> bool:
+        return (self.folder / self.target.name).is_dir()
+
     def _put(self, _number: int, box: tuple[slice, ...], data: NDArray[Any]) -> None:
         zarr = optional("zarr", "large", f'writing "{self.target}"')
         zarr.open_array(self.folder / self.target.name / "0", mode="r+")[box] = data
 
-    def _place(self, *, overwrite: bool) -> None:
+    def _place(self, note: Callable[[str], None], *, overwrite: bool) -> None:
+        whole = self.folder / self.target.name
+        note(content_sha256(whole))
         if overwrite and self.target.exists():
             self.target.rename(self.folder / "old")
-        (self.folder / self.target.name).rename(self.target)
+        whole.rename(self.target)
 
 
 def _metadata(volume: Volume, axes: str) -> dict[str, Any]:

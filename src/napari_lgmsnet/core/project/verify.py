@@ -106,6 +106,7 @@ def _of_mask(project: Project, case: Case, where: str) -> Iterator[Found]:
         if case.state not in ("new", "rejected"):
             yield "error", where, f'it is "{case.state}" but has no mask'
         return
+    said: set[str] = set()  # layers that are alike share a file
     for layer, name in stored.files.items():
         kind = np.dtype(np.bool_) if layer in ("touched", "vouched") else stored.dtype
         try:
@@ -113,7 +114,9 @@ def _of_mask(project: Project, case: Case, where: str) -> Iterator[Found]:
         except FileNotFoundError:
             yield "error", where, f'the file "{name}.npz" of its {layer} is missing'
         except (LGMSNetError, OSError) as error:
-            yield "error", where, str(error)
+            if name not in said:
+                yield "error", where, str(error)
+            said.add(name)
         else:
             if array.shape != stored.shape or not np.can_cast(array.dtype, kind):
                 yield "error", where, f"its {layer} have another shape or type than its mask"

@@ -14,6 +14,7 @@ from napari_lgmsnet.core.model import ModelInfo, named_classes
 from napari_lgmsnet.core.network.architecture import Architecture
 from napari_lgmsnet.core.paths import text_of
 from napari_lgmsnet.core.recipes import Recipe, recipe_named
+from napari_lgmsnet.core.validation import first_problem
 
 
 class _Frozen(BaseModel):
@@ -189,7 +190,6 @@ def read_training_config(path: str | Path, **overrides: object) -> TrainingConfi
         config = TrainingConfig.model_validate(table)
         config.model_info()
     except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "configuration"
-        raise TrainingError(f'"{path.name}", {place}: {problem["msg"]}') from error
+        place, problem = first_problem(error)
+        raise TrainingError(f'"{path.name}", {place or "configuration"}: {problem}') from error
     return config

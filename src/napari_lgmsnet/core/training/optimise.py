@@ -53,8 +53,10 @@ def make_schedule(
 ) -> LRScheduler:
     """Return the learning rate's schedule over all ``steps`` of the run."""
     if config.schedule == "one-cycle":
+        # torch divides by the length of the rise less one step: at 4 steps that would be nothing.
+        rise = 0.5 if steps == 4 else 0.25
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=config.learning_rate, total_steps=steps, pct_start=0.25
+            optimiser, max_lr=config.learning_rate, total_steps=steps, pct_start=rise
         )
     if config.schedule == "polynomial":
         return torch.optim.lr_scheduler.PolynomialLR(optimiser, total_iters=steps, power=0.9)

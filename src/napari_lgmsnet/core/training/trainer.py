@@ -128,7 +128,7 @@ def _train(
     validation_files = list_cases(data, config.data, config.data.validation)
     check_disjoint(train_files, validation_files)
     if processes.first:
-        _claim(run, config)
+        _check_folder(run, config)
     processes.wait()
     info = config.model_info()
     train_cases = yield from load_cases(train_files, config.data, info)
@@ -136,6 +136,10 @@ def _train(
     check_classes(train_cases, info, "training")
     check_classes(validation_cases, info, "validation")
     model = new_model(info, config.seed) if parent is None else _child(info, parent)
+    # Only now: a run that its data stopped may be begun again with other settings.
+    if processes.first:
+        _claim(run, config)
+    processes.wait()
     cases = train_cases, validation_cases
     state = Run(config, model, run, choose_device(device), *cases, processes)
     return (yield from state.go())
@@ -340,16 +344,23 @@ def _child(info: ModelInfo, parent: Model) -> Model:
     return Model(parent.network, info.model_copy(update={"parent_sha256": parent.sha256}))
 
 
-def _claim(run: Path, config: TrainingConfig) -> None:
-    """Make the run's folder, or make sure that it holds a run of this configuration."""
+def _check_folder(run: Path, config: TrainingConfig) -> None:
+    """Refuse a folder that holds a run of another configuration."""
     path = run / CONFIG_FILE
-    text = config.model_dump_json(indent=2)
-    if path.exists():
-        if path.read_text(encoding="utf-8") != text:
-            raise TrainingError(
-                f'"{run}" holds a run with other settings: choose another folder to train in'
-            )
-        return
-    run.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path, overwrite=False) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    if path.exists() and path.read_text(encoding="utf-8") != _text(config):
+        raise TrainingError(
+            f'"{run}" holds a run with other settings: choose another folder to train in'
+        )
+
+
+def _claim(run: Path, config: TrainingConfig) -> None:
+    """Make the run's folder, unless this run was begun before."""
+    _check_folder(run, config)
+    if not (run / CONFIG_FILE).exists():
+        run.mkdir(parents=True, exist_ok=True)
+        with atomic_path(run / CONFIG_FILE, overwrite=False) as temporary:
+            temporary.write_text(_text(config), encoding="utf-8")
+
+
+def _text(config: TrainingConfig) -> str:
+    return config.model_dump_json(indent=2)

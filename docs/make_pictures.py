@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,7 +40,9 @@ def main() -> None:
         ("inspect-volume.png", show_inspected_volume),
         ("correct.png", show_correction),
         ("finetune.png", show_tuning),
-        ("cases.png", show_cases),
+        ("cases-new.png", partial(show_cases, steps=1)),
+        ("cases.png", partial(show_cases, steps=2)),
+        ("cases-accepted.png", partial(show_cases, steps=3)),
     ):
         viewer.layers.clear()
         with TemporaryDirectory() as folder, show(viewer, Path(folder)) as dock:
@@ -120,8 +123,8 @@ def show_tuning(viewer: napari.Viewer, folder: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def show_cases(viewer: napari.Viewer, folder: Path) -> Iterator[Any]:
-    """Open two samples as cases of a project."""
+def show_cases(viewer: napari.Viewer, folder: Path, steps: int) -> Iterator[Any]:
+    """Open two samples as cases of a project; predict the first; correct and accept it."""
     dock, widget = _open(viewer, "Cases")
     samples = folder / "images"
     samples.mkdir()
@@ -132,8 +135,16 @@ def show_cases(viewer: napari.Viewer, folder: Path) -> Iterator[Any]:
     widget.checkpoint.choose("brain-t1-2d")
     widget.add([samples])
     _wait(widget)
-    widget.predict()
-    _wait(widget)
+    if steps > 1:
+        widget.predict()
+        _wait(widget)
+    if steps > 2:
+        mask = viewer.layers["colin27_axial_t1 mask"]
+        mask.mode, mask.brush_size = "erase", 38
+        for row in (90, 100, 110):
+            mask.paint((row, 0), 0)
+        widget.bar.accept.click()
+        _wait(widget)
     yield dock
     widget.close_project(layers=False)
 

@@ -45,7 +45,7 @@ def test_a_clear_rise_opens_the_gate() -> None:
         ([0.7, 0.7], [0.5, 0.5], {}, "a rise"),
         ([0.9, 0.9, 0.0], [0.8, 0.8, 0.9], {}, "most held-out cases became worse"),
         ([0.2, 0.9, 0.9, 0.9], [0.8, 0.7, 0.9, 0.7], {}, "too much to tell that from chance"),
-        ([0.1, 0.1], [0.4, 0.4], {"foreground_dice": 0.32}, "one and the same mask"),
+        ([0.1, 0.1], [0.4, 0.4], {"foreground_dice": 0.32}, "0.320, and one and the same mask"),
         ([0.1, 0.1], [0.4, 0.4], {"chance": 0.3}, "exchanged masks"),
     ],
 )

@@ -71,8 +71,9 @@ def judge(
     doubtful = chance is None or chance > _BEYOND_DOUBT
     if constant_dice is not None and doubtful and foreground_dice < constant_dice + ABOVE_CONSTANT:
         return refuse(
-            f"but one and the same mask for every image would reach {constant_dice:.3f}: the "
-            "network did not learn to look at the images. Check that the masks belong to them"
+            f"but all classes together reached {foreground_dice:.3f}, and one and the same mask "
+            f"for every image {constant_dice:.3f}: that does not show that the network looks at "
+            "the images. Check that the masks belong to them, or correct more images"
         )
     if chance is not None and chance > (_CHANCE if cases >= _MANY else _CHANCE_OF_FEW):
         return refuse(

@@ -16,7 +16,7 @@ from napari_lgmsnet.core.finetune.settings import (
 )
 from napari_lgmsnet.core.recipes import Recipe
 
-USELESS = 0.2
+USELESS = 0.35
 """Mean IoU before training below which a network is taught anew."""
 
 SHARES = (1.0, 0.7, 0.5, 0.3)

@@ -4,8 +4,9 @@ The public names are loaded when first used: importing this package loads neithe
 so that napari can read the plugin's manifest in no time.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_lgmsnet.core.lazily import loader
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.batch.pipeline import predict_files
@@ -43,35 +44,28 @@ __all__ = [
     "write_labels",
 ]
 
-_HOMES = {
-    "Evaluation": "napari_lgmsnet.core.evaluation.evaluate",
-    "Features": "napari_lgmsnet.core.inspect.features",
-    "LabelledClick": "napari_lgmsnet.core.refine.apply",
-    "Model": "napari_lgmsnet.core.model",
-    "Prediction": "napari_lgmsnet.core.prediction",
-    "Volume": "napari_lgmsnet.core.types",
-    "evaluate": "napari_lgmsnet.core.evaluation.evaluate",
-    "features": "napari_lgmsnet.core.inspect.features",
-    "finetune": "napari_lgmsnet.core.learning",
-    "load": "napari_lgmsnet.core.checkpoints",
-    "predict": "napari_lgmsnet.core.inference",
-    "predict_files": "napari_lgmsnet.core.batch.pipeline",
-    "read": "napari_lgmsnet.core.io",
-    "refine": "napari_lgmsnet.core.refine.apply",
-    "train": "napari_lgmsnet.core.learning",
-    "write": "napari_lgmsnet.core.io",
-    "write_labels": "napari_lgmsnet.core.io",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    # Later uses find it without coming here.
-    globals()[name] = value
-    return value
+__getattr__ = loader(
+    __name__,
+    {
+        "Evaluation": "core.evaluation.evaluate",
+        "Features": "core.inspect.features",
+        "LabelledClick": "core.refine.apply",
+        "Model": "core.model",
+        "Prediction": "core.prediction",
+        "Volume": "core.types",
+        "evaluate": "core.evaluation.evaluate",
+        "features": "core.inspect.features",
+        "finetune": "core.learning",
+        "load": "core.checkpoints",
+        "predict": "core.inference",
+        "predict_files": "core.batch.pipeline",
+        "read": "core.io",
+        "refine": "core.refine.apply",
+        "train": "core.learning",
+        "write": "core.io",
+        "write_labels": "core.io",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -29,9 +29,7 @@ Threshold = Annotated[float, typer.Option(min=0.0, max=1.0, help="Higher makes m
 Overlap = Annotated[float | None, typer.Option(help="Of windows, 0 to below 1.")]
 Flips = Annotated[
     bool | None,
-    typer.Option(
-        "--flips/--no-flips", help="Average over all flips; as the recipe has it by itself."
-    ),
+    typer.Option("--flips/--no-flips", help="Average over flips; as the recipe has it by itself."),
 ]
 Native = Annotated[bool, typer.Option("--native", help="Images in windows at their own size.")]
 Channels = Annotated[

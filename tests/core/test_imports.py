@@ -43,16 +43,36 @@ def test_no_core_module_loads_the_window() -> None:
     assert answer["loaded_by"] == {}
 
 
+def loaded_after(code: str) -> set[str]:
+    """Return which modules a fresh interpreter has loaded after some code."""
+    return set(
+        json.loads(run_fresh(f"import json, sys\n{code}\nprint(json.dumps([*sys.modules]))"))
+    )
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = {*WINDOW, "monai", "numpy", "scipy", "skimage", "torch", "napari_lgmsnet.core"}
-    loaded = run_fresh("import json, sys, napari_lgmsnet; print(json.dumps(list(sys.modules)))")
-    assert heavy.isdisjoint(json.loads(loaded))
+    loaded = loaded_after("import napari_lgmsnet")
+    assert loaded.isdisjoint({*WINDOW, "monai", "numpy", "scipy", "skimage", "torch"})
+    own = {name for name in loaded if name.startswith("napari_lgmsnet.")}
+    assert own == {"napari_lgmsnet.core", "napari_lgmsnet.core.lazily"}
+
+
+def test_the_controls_of_a_fine_tuning_do_not_wait_for_torch() -> None:
+    loaded = loaded_after("from napari_lgmsnet.core.finetune import Control, TuneProgress")
+    assert loaded.isdisjoint({"monai", "torch"})
+
+
+def test_fine_tuning_in_a_process_of_its_own_loads_what_trains_only_there() -> None:
+    loaded = loaded_after(
+        "from napari_lgmsnet.core.finetune import fine_tune_apart, fine_tune_project, make_settings"
+    )
+    assert "napari_lgmsnet.core.finetune.apart" in loaded
+    assert loaded.isdisjoint({"monai", "napari_lgmsnet.core.finetune.tuner"})
 
 
 def test_reading_files_loads_what_decodes_them_when_a_file_needs_it() -> None:
     decoders = {"SimpleITK", "dask", "highdicom", "nibabel", "pydicom", "tifffile", "zarr"}
-    code = "import json, sys, napari_lgmsnet.core.io; print(json.dumps(list(sys.modules)))"
-    assert decoders.isdisjoint(json.loads(run_fresh(code)))
+    assert decoders.isdisjoint(loaded_after("import napari_lgmsnet.core.io"))
 
 
 @pytest.mark.parametrize("name", napari_lgmsnet.__all__)

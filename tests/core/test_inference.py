@@ -15,6 +15,7 @@ from napari_lgmsnet.core.inference import iterate
 from napari_lgmsnet.core.postprocess import labels_from_probabilities
 from napari_lgmsnet.core.prediction import make_settings
 from napari_lgmsnet.core.progress import run
+from napari_lgmsnet.core.recipes import Recipe
 from napari_lgmsnet.core.types import Progress, Volume
 from napari_lgmsnet.core.windows import slide
 from tests.core.helpers import small_model
@@ -128,7 +129,7 @@ def test_one_window_is_the_plain_network() -> None:
 def test_blending_covers_every_voxel_evenly(overlap: float) -> None:
     """A network that answers its input must come out unchanged, whatever the windows."""
     array = torch.randn(2, 75, 41)
-    out = run(slide(lambda x: x, array, (32, 32), overlap, CPU, flips=True))
+    out = run(slide(lambda x: x, array, (32, 32), overlap, CPU, flips=(0, 1)))
     torch.testing.assert_close(out, array, atol=1e-5, rtol=1e-5)
 
 
@@ -238,8 +239,9 @@ def test_the_input_is_never_changed() -> None:
 
 
 def test_flips_are_all_combinations() -> None:
-    assert len(list(windows.flips_of(3, flips=True))) == 8
-    assert list(windows.flips_of(2, flips=False)) == [()]
+    assert len(list(windows.flips_of((0, 1, 2)))) == 8
+    assert list(windows.flips_of((1,))) == [(), (3,)]
+    assert list(windows.flips_of(())) == [()]
     assert inference.is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory"))
 
 
@@ -255,3 +257,17 @@ def test_flips_are_as_the_recipe_has_them_unless_asked_otherwise() -> None:
     refused = predict(model.with_recipe(recipe), image, flips=False, device="cpu")
     assert np.allclose(refused.probabilities, plain.probabilities)
     assert predict(model, image, device="cpu").settings.flips is False
+
+
+def test_only_flips_that_make_sense_to_the_network_are_averaged() -> None:
+    model = small_model(2)
+    image = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    recipe = model.info.recipe.model_copy(update={"flips": True, "flip_axes": (1,)})
+    model = model.with_recipe(recipe)
+    here, there = (predict(model, one, device="cpu").probabilities for one in (image, mirrored))
+    np.testing.assert_allclose(here[..., ::-1], there, rtol=0, atol=1e-5)
+    upside_down = predict(model, np.ascontiguousarray(image[::-1]), device="cpu").probabilities
+    assert not np.allclose(here[..., ::-1, :], upside_down, rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="a window has 2 axes"):
+        Recipe.model_validate({**recipe.model_dump(), "flip_axes": (2,)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -34,19 +36,35 @@ def estimated(model: Model, data: np.ndarray, axes: str, **options: object) -> U
 
 @pytest.mark.parametrize(
     ("dimensions", "options", "count"),
-    [(2, {}, 8), (3, {}, 14), (2, {"shift": 0}, 4), (3, {"flips": False, "shift": 2}, 7)],
+    [
+        (2, {"flips": (0, 1)}, 8),
+        (2, {"flips": (1,)}, 6),
+        (3, {"flips": (0, 1, 2)}, 14),
+        (2, {"flips": (0, 1), "shift": 0}, 4),
+        (3, {"flips": (), "shift": 2}, 7),
+    ],
 )
-def test_number_of_views(dimensions: int, options: dict[str, int], count: int) -> None:
-    found = views(dimensions, **options)  # type: ignore[arg-type]
+def test_number_of_views(dimensions: int, options: dict[str, Any], count: int) -> None:
+    found = views(dimensions, **options)
     assert len(found) == len(set(found)) == count
     assert found[0].flips == ()
     assert not any(found[0].shift)
 
 
-@pytest.mark.parametrize("options", [{"flips": False, "shift": 0}, {"shift": -1}])
-def test_one_view_tells_nothing(options: dict[str, int]) -> None:
+@pytest.mark.parametrize("options", [{"flips": (), "shift": 0}, {"flips": (0,), "shift": -1}])
+def test_one_view_tells_nothing(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="comparing several views"):
-        views(2, **options)  # type: ignore[arg-type]
+        views(2, **options)
+
+
+def test_a_mirror_image_that_it_never_saw_casts_no_doubt() -> None:
+    """As of a network that was taught a new task with images flipped left and right alone."""
+    data = GENERATOR.normal(size=(64, 64)).astype(np.float32)
+    model = opinionated(small_model(2))
+    taught = model.info.recipe.model_copy(update={"flip_axes": ()})
+    assert estimated(model, data, "YX", shift=0).disagreement.max() > 0
+    with pytest.raises(InputError, match="comparing several views"):
+        estimated(model.with_recipe(taught), data, "YX", shift=0)
 
 
 class Brightness(nn.Module):

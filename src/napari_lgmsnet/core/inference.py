@@ -215,10 +215,10 @@ class _Run:
         recipe, channels = info.recipe, info.architecture.in_channels
         array, grid = prepare(volume.loaded(), recipe, channels, whole=not settings.native)
         overlap = recipe.overlap if settings.overlap is None else settings.overlap
-        flips = bool(settings.flips)
+        flips = recipe.flipped_axes(settings.flips)
         if self.chosen is None:
             places = len(tile(array.shape[1:], window, overlap).places)
-            windows = count * places * (2 ** len(window) if flips else 1)
+            windows = count * places * 2 ** len(flips)
             choosing = self._model.engines.choose(settings.engine, window, windows, self._device)
             self.chosen = yield from choosing
         engine = self.chosen.engine

@@ -33,8 +33,8 @@ class PredictSettings(BaseModel):
     overlap : float, optional
         Share of a window that the next one covers again; the recipe's without it.
     flips : bool, optional
-        Average over all flips (four times the work on images, eight times on volumes); as the
-        recipe has it if it is not given.
+        Average over all flips that make sense to the checkpoint (up to four times the work on
+        images, eight times on volumes); as the recipe has it if it is not given.
     threshold : float
         As for :func:`~napari_lgmsnet.core.postprocess.labels_from_probabilities`.
     channels : tuple of int, optional

@@ -78,6 +78,9 @@ class Recipe(BaseModel):
     flips : bool
         Whether answers are averaged over all flips unless a person says otherwise, since it was
         measured to help this network.
+    flip_axes : tuple of int, optional
+        Of the window: an image that is flipped along these is one that the network has learnt
+        from. Without it all of them.
     intensity : Intensity
     """
 
@@ -95,6 +98,7 @@ class Recipe(BaseModel):
     window: tuple[int, ...]
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
     flips: bool = False
+    flip_axes: tuple[int, ...] | None = None
     intensity: Intensity
 
     @model_validator(mode="after")
@@ -103,6 +107,8 @@ class Recipe(BaseModel):
             raise ValueError(f"window {self.window} must have {self.dimensions} sizes")
         if any(n < MULTIPLE or n % MULTIPLE for n in self.window):
             raise ValueError(f"window {self.window}: every size is a multiple of {MULTIPLE}")
+        if not set(self.flip_axes or ()) <= set(range(self.dimensions)):
+            raise ValueError(f"flip_axes {self.flip_axes}: a window has {self.dimensions} axes")
         if self.dimensions == 2 and (self.spacing or self.crop_foreground):
             raise ValueError("spacing and crop_foreground are for volumes")
         if self.dimensions == 3 and (self.size or self.colour != "grey"):
@@ -111,6 +117,21 @@ class Recipe(BaseModel):
         if self.orientation and sorted(axes.get(c, -1) for c in self.orientation) != [0, 1, 2]:
             raise ValueError(f'orientation "{self.orientation}" is not one such as "RAS"')
         return self
+
+    @property
+    def sensible_flips(self) -> tuple[int, ...]:
+        """Return the axes of the window along which a flip makes sense to the network."""
+        return tuple(range(self.dimensions)) if self.flip_axes is None else self.flip_axes
+
+    def flipped_axes(self, wish: bool | None) -> tuple[int, ...]:
+        """Return the axes along which flips are averaged.
+
+        Parameters
+        ----------
+        wish : bool or None
+            What a person says; None leaves it to the recipe.
+        """
+        return self.sensible_flips if (self.flips if wish is None else wish) else ()
 
 
 PAPER_ULTRASOUND_SKIN = Recipe(

@@ -6,7 +6,7 @@ augmentation): the same image, mirrored and shifted by a few pixels, should get 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,15 +45,15 @@ class View:
     shift: tuple[int, ...]
 
 
-def views(dimensions: int, *, flips: bool = True, shift: int = 4) -> list[View]:
+def views(dimensions: int, *, flips: Sequence[int], shift: int = 4) -> list[View]:
     """Return the ways in which an image is shown: as it is, mirrored, and shifted.
 
     Parameters
     ----------
     dimensions : 2 or 3
         Of the network.
-    flips : bool
-        All mirror images: 3 more in 2D, 7 more in 3D.
+    flips : sequence of int
+        Axes along which it is mirrored: two give 3 views more, three 7.
     shift : int
         Pixels of the network's input, to both sides along each axis: 4 more in 2D, 6 more in
         3D; 0 for none. What leaves a window at one side is unknown: there, the answer beside it
@@ -66,11 +66,11 @@ def views(dimensions: int, *, flips: bool = True, shift: int = 4) -> list[View]:
     """
     if shift < 0 or (shift == 0 and not flips):
         raise InputError(
-            f"doubt is measured by comparing several views, and flips={flips} with shift={shift} "
-            "gives one: choose flips, or a shift of a few pixels"
+            f"doubt is measured by comparing several views, and flips along {len(flips)} axes with "
+            f"shift={shift} give one: choose flips, or a shift of a few pixels"
         )
     still = (0,) * dimensions
-    found = [View(axes, still) for axes in flips_of(dimensions, flips=flips)]
+    found = [View(axes, still) for axes in flips_of(flips)]
     moves = [
         tuple(step * (axis == other) for other in range(dimensions))
         for axis in range(dimensions)
@@ -139,7 +139,8 @@ def estimate(
     OutOfMemoryError
         If not even windows of 32 fit into memory.
     """
-    wanted = views(model.info.recipe.dimensions, flips=flips, shift=shift)
+    recipe = model.info.recipe
+    wanted = views(recipe.dimensions, flips=recipe.flipped_axes(flips), shift=shift)
     settings = settings.model_copy(update={"flips": False})
     mean = np.zeros(0, dtype=np.float32)
     single = np.zeros(0, dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -17,22 +17,17 @@ _SIGMA = 0.125
 """Width of the Gaussian weights, as a share of the window."""
 
 
-def flips_of(dimensions: int, *, flips: bool) -> Iterator[tuple[int, ...]]:
-    """Yield the axes of (B, C, *S) to flip: none, then every combination if ``flips``."""
-    yield ()
-    if flips:
-        for count in range(1, dimensions + 1):
-            yield from combinations(range(2, dimensions + 2), count)
+def flips_of(axes: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield the axes of (B, C, *S) to flip: none, then every combination of these of S."""
+    for count in range(len(axes) + 1):
+        yield from combinations([axis + 2 for axis in axes], count)
 
 
-def run_network(network: Network, batch: Tensor, *, flips: bool) -> Tensor:
-    """Return logits of a batch (B, C, *S), averaged over its flips if ``flips``; no gradients."""
+def run_network(network: Network, batch: Tensor, *, flips: Sequence[int]) -> Tensor:
+    """Return logits of a batch (B, C, *S), averaged over flips along axes of S; no gradients."""
     # Only here, and not around a generator's yields, where it would hold for the caller as well.
     with torch.inference_mode():
-        answers = [
-            network(batch.flip(axes)).flip(axes).float()
-            for axes in flips_of(batch.ndim - 2, flips=flips)
-        ]
+        answers = [network(batch.flip(axes)).flip(axes).float() for axes in flips_of(flips)]
         return torch.stack(answers).mean(dim=0)
 
 
@@ -125,7 +120,7 @@ def slide(
     overlap: float,
     device: torch.device,
     *,
-    flips: bool = False,
+    flips: Sequence[int] = (),
 ) -> Generator[Progress, None, Tensor]:
     """Run a network in overlapping windows and blend the logits with Gaussian weights.
 
@@ -140,8 +135,8 @@ def slide(
     overlap : float
         Share of a window that the next one covers again.
     device : torch.device
-    flips : bool
-        Average over all flips of each window.
+    flips : sequence of int
+        Spatial axes: average over all flips of each window along them.
 
     Yields
     ------

@@ -51,7 +51,9 @@ class SegmentOptions(RunOptions):
             "How much of a window the next one covers again: more is smoother, and slower"
         )
         self.flips = QCheckBox("Average over &flips")
-        self.flips.setToolTip("Steadier masks for 4 times the work on images, 8 times on volumes")
+        self.flips.setToolTip(
+            "Steadier masks, for up to 4 times the work on images and 8 on volumes"
+        )
         form.addRow("&Overlap", self.overlap)
         form.addRow("", self.flips)
         self.overlap.setValue(round(100 * wishes.overlap) if wishes.overlap >= 0 else _OWN)
@@ -95,3 +97,4 @@ class SegmentOptions(RunOptions):
             # As the checkpoint's makers measured it; a person may choose otherwise until the next.
             self._flips_for = recipe
             self.flips.setChecked(self._always_flip or recipe.flips)
+            self.flips.setEnabled(bool(recipe.sensible_flips))

@@ -11,6 +11,7 @@ import torch
 from napari_lgmsnet.core.finetune import evidence
 from napari_lgmsnet.core.finetune.pieces import Piece
 from napari_lgmsnet.core.finetune.plan import large_enough, smaller_size
+from napari_lgmsnet.core.finetune.sampling import variation
 from napari_lgmsnet.core.finetune.tuner import Tuner
 from napari_lgmsnet.core.network import LGMSNet
 from tests.core.finetune.helpers import same, squares, tune, untrained, weights
@@ -53,15 +54,30 @@ def test_a_new_task_is_learnt_smaller(
     assert model.info.recipe.size == (96, 96)
 
 
-@pytest.mark.parametrize(("adapt", "kept"), [("anew", False), ("gently", True)])
+@pytest.mark.parametrize(
+    ("adapt", "augmentation", "axes"),
+    [("anew", "auto", (1,)), ("anew", "none", ()), ("gently", "auto", None)],
+)
 @pytest.mark.parametrize("asked", [None, (32, 32)])
-def test_a_new_task_is_not_averaged_over_flips_that_it_never_saw(
-    adapt: str, kept: bool, asked: tuple[int, int] | None
+def test_a_new_task_is_averaged_over_flips_that_it_saw_alone(
+    adapt: str, augmentation: str, axes: tuple[int, ...] | None, asked: tuple[int, int] | None
 ) -> None:
     model = small_model(2, flips=True, **WIDE)
-    result = tune(model, squares(4), adapt=adapt, size=asked, epochs=1)
+    result = tune(model, squares(4), adapt=adapt, augmentation=augmentation, size=asked, epochs=1)
     assert result.candidate is not None
-    assert result.candidate.info.recipe.flips is kept
+    recipe = result.candidate.info.recipe
+    assert recipe.flip_axes == axes
+    assert recipe.flips is (axes != ())
+
+
+def test_the_next_fine_tuning_sees_the_flips_of_a_new_task() -> None:
+    model = small_model(2, flips=True, **WIDE)
+    first = tune(model, squares(4), adapt="anew", epochs=1).candidate
+    assert first is not None
+    following = variation("light", first.info, "gently")
+    assert following is not None
+    assert following.flip_axes == (1,)
+    assert not following.rotate_90
 
 
 def test_small_objects_are_learnt_at_full_size() -> None:

@@ -12,16 +12,23 @@ import pytest
 import torch
 
 from napari_lgmsnet.core.finetune.wire import receive, send
+from napari_lgmsnet.core.inference import predict
 from napari_lgmsnet.core.io import read, write
 from napari_lgmsnet.core.types import Volume
 from tests.core.helpers import small_model
+
+
+def posted(writer, message):
+    """Send a message, and end the pipe in any case."""
+    with writer:
+        send(writer, message)
 
 
 def sent(message):
     """Send a message through a real pipe and return what arrives."""
     out, into = os.pipe()
     with os.fdopen(out, "rb") as reader, os.fdopen(into, "wb") as writer:
-        sender = Thread(target=send, args=(writer, message))
+        sender = Thread(target=posted, args=(writer, message))
         sender.start()
         arrived = receive(reader)
         sender.join()
@@ -45,8 +52,16 @@ def test_an_image_of_any_file_arrives_with_its_geometry(tmp_path, ending):
 
 
 def test_a_model_arrives_with_its_weights():
+    """Also one that has answered: what was built to run it stays behind."""
     model = small_model(2)
+    image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
+    expected = predict(model, image, engine="fused", device="cpu").labels
     arrived = sent(model)
+    used, unused = io.BytesIO(), io.BytesIO()
+    send(used, model)
+    send(unused, small_model(2))
+    assert len(used.getvalue()) < len(unused.getvalue()) + 1000
+    assert np.array_equal(predict(arrived, image, device="cpu").labels, expected)
     assert arrived.info == model.info
     assert not arrived.network.training
     mine, theirs = model.network.state_dict(), arrived.network.state_dict()

@@ -21,21 +21,29 @@ A :class:`FineTuneResult` holds the verdict of the gate, a row of figures for ea
 class, the change of each held-out mask, the curve, what was forgotten on reference images, and the
 candidate, a :class:`~napari_lgmsnet.core.model.Model` whose description names its parent, its
 cases and its metrics. The parent model is never changed.
+
+The names are loaded when first used: a window needs the controls at once, and must not wait for
+torch.
 """
 
-from napari_lgmsnet.core.finetune.apart import fine_tune_apart
-from napari_lgmsnet.core.finetune.control import Control, TuneProgress
-from napari_lgmsnet.core.finetune.examples import (
-    Example,
-    example_from_arrays,
-    examples_from_folder,
-    examples_from_project,
-)
-from napari_lgmsnet.core.finetune.job import fine_tune
-from napari_lgmsnet.core.finetune.keep import add_candidate, fine_tune_project, save_candidate
-from napari_lgmsnet.core.finetune.references import references_from_folder
-from napari_lgmsnet.core.finetune.result import CaseChange, CaseScore, FineTuneResult, Verdict
-from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan, make_settings
+from typing import TYPE_CHECKING
+
+from napari_lgmsnet.core.lazily import loader
+
+if TYPE_CHECKING:
+    from napari_lgmsnet.core.finetune.apart import fine_tune_apart
+    from napari_lgmsnet.core.finetune.control import Control, TuneProgress
+    from napari_lgmsnet.core.finetune.examples import (
+        Example,
+        example_from_arrays,
+        examples_from_folder,
+        examples_from_project,
+    )
+    from napari_lgmsnet.core.finetune.job import fine_tune
+    from napari_lgmsnet.core.finetune.keep import add_candidate, fine_tune_project, save_candidate
+    from napari_lgmsnet.core.finetune.references import references_from_folder
+    from napari_lgmsnet.core.finetune.result import CaseChange, CaseScore, FineTuneResult, Verdict
+    from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan, make_settings
 
 __all__ = [
     "CaseChange",
@@ -58,3 +66,28 @@ __all__ = [
     "references_from_folder",
     "save_candidate",
 ]
+
+__getattr__ = loader(
+    __name__,
+    {
+        "CaseChange": "result",
+        "CaseScore": "result",
+        "Control": "control",
+        "Example": "examples",
+        "FineTuneResult": "result",
+        "FineTuneSettings": "settings",
+        "Plan": "settings",
+        "TuneProgress": "control",
+        "Verdict": "result",
+        "add_candidate": "keep",
+        "example_from_arrays": "examples",
+        "examples_from_folder": "examples",
+        "examples_from_project": "examples",
+        "fine_tune": "job",
+        "fine_tune_apart": "apart",
+        "fine_tune_project": "keep",
+        "make_settings": "settings",
+        "references_from_folder": "references",
+        "save_candidate": "keep",
+    },
+)

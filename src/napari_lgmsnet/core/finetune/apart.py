@@ -18,9 +18,9 @@ from threading import Thread
 from typing import IO, Any
 
 from napari_lgmsnet.core.errors import TrainingError
-from napari_lgmsnet.core.finetune.child import Order
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
 from napari_lgmsnet.core.finetune.examples import Example
+from napari_lgmsnet.core.finetune.order import Order
 from napari_lgmsnet.core.finetune.result import FineTuneResult
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings
 from napari_lgmsnet.core.finetune.wire import receive, send

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from napari_lgmsnet.core.finetune.examples import Example
 from napari_lgmsnet.core.finetune.result import CaseScore, FineTuneResult, Forgetting, Verdict
+from napari_lgmsnet.core.finetune.settings import Plan
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.model import Model
 
@@ -31,6 +33,12 @@ def describe_metrics(
         metrics["reference images, mean Dice before"] = forgotten.dice_before
         metrics["reference images, mean Dice after"] = forgotten.dice_after
     return {key: round(value, 4) for key, value in metrics.items() if np.isfinite(value)}
+
+
+def _symmetric(parent: ModelInfo, info: ModelInfo, plan: Plan) -> dict[str, Any]:
+    if plan.adapt == "gently":
+        return dict(parent.training.get("augmentation", {}))
+    return {"flip_axes": list(info.recipe.sensible_flips), "rotate_90": False}
 
 
 def candidate_info(
@@ -69,7 +77,7 @@ def candidate_info(
         "trained_on": listed[0],
         "held_out": listed[1],
         # The next fine-tuning asks which flips and turns make sense.
-        "augmentation": parent.info.training.get("augmentation", {}),
+        "augmentation": _symmetric(parent.info, info, result.plan),
     }
     count = len(listed[0])
     return info.model_copy(

@@ -10,40 +10,15 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 from typing import IO
 
 from napari_lgmsnet.core.device import set_thread_budget
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.finetune.control import Control
-from napari_lgmsnet.core.finetune.examples import Example
 from napari_lgmsnet.core.finetune.job import fine_tune
-from napari_lgmsnet.core.finetune.settings import FineTuneSettings
+from napari_lgmsnet.core.finetune.order import Order
 from napari_lgmsnet.core.finetune.wire import receive, send
-from napari_lgmsnet.core.model import Model
-from napari_lgmsnet.core.types import Volume
-
-
-@dataclass(frozen=True, eq=False)
-class Order:
-    """What the process is to do: the arguments of :func:`fine_tune`, and which cores to leave.
-
-    Parameters
-    ----------
-    model, examples, settings, references, run_folder
-        As for :func:`~napari_lgmsnet.core.finetune.fine_tune`.
-    spare : int
-        Cores left to the window.
-    """
-
-    model: Model
-    examples: tuple[Example, ...]
-    settings: FineTuneSettings
-    references: tuple[Example | Volume, ...]
-    run_folder: Path | None
-    spare: int
 
 
 def work(wishes: IO[bytes], news: IO[bytes]) -> None:

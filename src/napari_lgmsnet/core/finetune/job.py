@@ -19,8 +19,8 @@ from napari_lgmsnet.core.finetune.network import (
     child_info,
     child_network,
     class_map,
+    flipped_as_taught,
     names_of,
-    unflipped,
 )
 from napari_lgmsnet.core.finetune.pieces import Piece, prepare_pieces
 from napari_lgmsnet.core.finetune.plan import large_enough, make_plan, smaller_size, way
@@ -140,7 +140,7 @@ class _Job:
             return self._nothing("the masks are the network's own answers: nothing was corrected")
         iou = _mean_iou(tables)
         if way(self.settings, iou) == "anew":
-            self.info = unflipped(self.info)
+            self.info = flipped_as_taught(self.info, self.settings)
             if self.settings.size is None:
                 yield from self._shrink()
         scores = {case: mean_dice([table]) for case, table in tables.items()}
@@ -178,9 +178,8 @@ class _Job:
         size = smaller_size(self.info.recipe)
         if size is None:
             return
-        info = unflipped(
-            child_info(self.model.info, self.settings.model_copy(update={"size": size}))
-        )
+        settings = self.settings.model_copy(update={"size": size})
+        info = flipped_as_taught(child_info(self.model.info, settings), settings)
         pieces = yield from self._shown(prepare_pieces(self.examples, info), "prepare")
         if large_enough([int((piece.target > 1).sum()) for piece in pieces]):
             self.info, self.pieces = info, pieces

@@ -13,7 +13,6 @@ from napari_lgmsnet.core.checkpoints import save
 from napari_lgmsnet.core.errors import Cancelled, InputError
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
 from napari_lgmsnet.core.finetune.examples import Example, examples_from_project
-from napari_lgmsnet.core.finetune.job import fine_tune
 from napari_lgmsnet.core.finetune.result import FineTuneResult
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings
 from napari_lgmsnet.core.model import Model
@@ -119,7 +118,7 @@ def fine_tune_project(
     references: Sequence[Example | Volume] = (),
     control: Control | None = None,
     resume: int | None = None,
-    train: Trainer = fine_tune,
+    train: Trainer | None = None,
 ) -> Generator[TuneProgress, None, tuple[FineTuneResult, Checkpoint | None]]:
     """Learn from the accepted cases of a project, and note all of it there.
 
@@ -135,8 +134,8 @@ def fine_tune_project(
         As for :func:`fine_tune`.
     resume : int, optional
         Number of an interrupted run that goes on, with the same cases and settings.
-    train : Trainer
-        :func:`fine_tune`, or :func:`fine_tune_apart`.
+    train : Trainer, optional
+        :func:`fine_tune_apart`, for a process of its own; without it :func:`fine_tune`.
 
     Returns
     -------
@@ -151,6 +150,11 @@ def fine_tune_project(
     Cancelled
         If ``control`` cancelled the run: it is noted as stopped, and its files are dropped.
     """
+    if train is None:
+        # It takes seconds to load, which a window leaves to that process.
+        from napari_lgmsnet.core.finetune.job import fine_tune
+
+        train = fine_tune
     settings = settings or FineTuneSettings()
     if model.sha256:
         project.checkpoints.register(model.sha256, model.info.name)

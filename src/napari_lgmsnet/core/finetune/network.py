@@ -13,6 +13,7 @@ from napari_lgmsnet.core.finetune.settings import FineTuneSettings, What
 from napari_lgmsnet.core.info import ModelInfo, named_classes
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.network import LGMSNet
+from napari_lgmsnet.core.recipes import Recipe
 
 ENCODER = ("stem", "encoder1", "encoder2", "encoder3", "encoder4", "encoder5")
 """What "decoder" leaves as it is."""
@@ -52,12 +53,22 @@ def child_info(parent: ModelInfo, settings: FineTuneSettings) -> ModelInfo:
     return ModelInfo.model_validate({**parent.model_dump(), **_dumped(update)})
 
 
-def unflipped(info: ModelInfo) -> ModelInfo:
-    """Return the description of a network whose answers are not averaged over flips.
+def anew_flips(recipe: Recipe) -> tuple[int, ...]:
+    """Return the axes along which images of a task of which nothing is known may be flipped.
 
-    What is taught anew has seen no image upside down, and answers wrongly there.
+    Images left and right, volumes not at all.
     """
-    recipe = info.recipe.model_copy(update={"flips": False})
+    return (1,) if recipe.dimensions == 2 else ()
+
+
+def flipped_as_taught(info: ModelInfo, settings: FineTuneSettings) -> ModelInfo:
+    """Return the description of a network that is taught anew.
+
+    Its answers are averaged over those flips alone that it sees: it has seen no image upside
+    down, and answers wrongly there.
+    """
+    axes = () if settings.augmentation == "none" else anew_flips(info.recipe)
+    recipe = info.recipe.model_copy(update={"flips": bool(axes), "flip_axes": axes})
     return info.model_copy(update={"recipe": recipe})
 
 

@@ -8,13 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan
-from napari_lgmsnet.core.finetune.tuner import CurvePoint
 from napari_lgmsnet.core.model import Model
 from napari_lgmsnet.core.tables import Cell
 from napari_lgmsnet.core.types import Volume
 
 CHANGES = ("same", "gained", "lost", "other")
 """What the numbers of a :class:`CaseChange` mean, from 0 on."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A point of the curve.
+
+    Parameters
+    ----------
+    step : int
+    seconds : float
+        Of the budget.
+    loss : float
+        Mean since the last point.
+    held_out_dice : float
+        Of the state that would be kept at this step.
+    share : float
+        Of the new weights in it.
+    """
+
+    step: int
+    seconds: float
+    loss: float
+    held_out_dice: float
+    share: float
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_lgmsnet.core.finetune.network import anew_flips
 from napari_lgmsnet.core.finetune.pieces import UNLABELLED
 from napari_lgmsnet.core.finetune.settings import Adapt, Variation
 from napari_lgmsnet.core.info import ModelInfo
@@ -155,7 +156,7 @@ def variation(kind: Variation, info: ModelInfo, adapt: Adapt) -> AugmentationCon
     """
     if kind == "none":
         return None
-    symmetric = {"flip_axes": (1,) if info.recipe.dimensions == 2 else (), "rotate_90": False}
+    symmetric = {"flip_axes": anew_flips(info.recipe), "rotate_90": False}
     if adapt == "gently":
         own: Any = info.training.get("augmentation", {})
         symmetric |= {key: own[key] for key in symmetric if key in own}

@@ -17,6 +17,7 @@ from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
 from napari_lgmsnet.core.finetune.loss import LabelledLoss, distance_from_parent
 from napari_lgmsnet.core.finetune.network import averaged, freeze, set_training
+from napari_lgmsnet.core.finetune.result import CurvePoint
 from napari_lgmsnet.core.finetune.sampling import Sampler
 from napari_lgmsnet.core.finetune.settings import FineTuneSettings, Plan
 from napari_lgmsnet.core.network import LGMSNet
@@ -36,30 +37,6 @@ _DISTILL = 2.0
 
 Score = Callable[[LGMSNet], Generator[TuneProgress, None, float]]
 """Returns mean Dice on held-out parts."""
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """A point of the curve.
-
-    Parameters
-    ----------
-    step : int
-    seconds : float
-        Of the budget.
-    loss : float
-        Mean since the last point.
-    held_out_dice : float
-        Of the state that would be kept at this step.
-    share : float
-        Of the new weights in it.
-    """
-
-    step: int
-    seconds: float
-    loss: float
-    held_out_dice: float
-    share: float
 
 
 @dataclass

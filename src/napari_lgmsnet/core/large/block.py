@@ -89,7 +89,7 @@ def _blended(
     model.network.to(device)
     size = tuple(b - a for a, b in seen)
     overlap = recipe.overlap if settings.overlap is None else settings.overlap
-    flips = recipe.flips if settings.flips is None else settings.flips
+    flips = recipe.flipped_axes(settings.flips)
     tiling = tile(size, recipe.window, overlap)
     inside = tuple((a + n, b + n) for (a, b), n in zip(part, tiling.before, strict=True))
     starts = [
@@ -102,7 +102,7 @@ def _blended(
     shape = tuple(b - a for a, b in inside)
     total = torch.zeros((model.info.architecture.out_channels, *shape))
     norm = torch.zeros(shape)
-    windows = math.prod(map(len, starts)) * (2 ** len(recipe.window) if flips else 1)
+    windows = math.prod(map(len, starts)) * 2 ** len(flips)
     choosing = model.engines.choose(settings.engine, recipe.window, windows, device)
     chosen = progress.run(choosing)
     for corner in product(*starts):

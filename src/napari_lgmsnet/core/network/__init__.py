@@ -4,8 +4,9 @@ The names are loaded when first used: describing a checkpoint needs its architec
 plain numbers, and must not wait for torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_lgmsnet.core.lazily import loader
 
 if TYPE_CHECKING:
     from napari_lgmsnet.core.network.architecture import Architecture
@@ -23,22 +24,15 @@ __all__ = [
     "UNet",
 ]
 
-_HOMES = {
-    "Architecture": "architecture",
-    "Fusion": "layers",
-    "GlobalMultiScale": "layers",
-    "LGMSNet": "lgmsnet",
-    "LocalMultiScale": "layers",
-    "TinyUNet": "transplants",
-    "UNet": "transplants",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a name when it is first used (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    # Later uses find it without coming here.
-    globals()[name] = value
-    return value
+__getattr__ = loader(
+    __name__,
+    {
+        "Architecture": "architecture",
+        "Fusion": "layers",
+        "GlobalMultiScale": "layers",
+        "LGMSNet": "lgmsnet",
+        "LocalMultiScale": "layers",
+        "TinyUNet": "transplants",
+        "UNet": "transplants",
+    },
+)

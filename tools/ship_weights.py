@@ -42,8 +42,10 @@ def ship(model: Model, folder: Path = WEIGHTS) -> None:
     }
     path = folder / "index.json"
     index = json.loads(path.read_text(encoding="utf-8"))
-    others = [e for e in index["checkpoints"] if e["name"] != info.name]
-    index["checkpoints"] = sorted([*others, entry], key=lambda e: str(e["name"]))
+    entries = {e["name"]: e for e in index["checkpoints"]}
+    # What a person decided (default_for) stays.
+    entries[info.name] = {**entries.get(info.name, {}), **entry}
+    index["checkpoints"] = [entries[name] for name in sorted(entries)]
     with atomic_path(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_lgmsnet.core.catalogue import peek, shipped
+from napari_lgmsnet.core.catalogue import default_checkpoint, peek, shipped
 from napari_lgmsnet.core.checkpoints import export_official, load, save
 from tests.core.helpers import small_model
 
@@ -23,6 +23,12 @@ def test_checkpoints_that_ship_say_what_they_are() -> None:
         info = peek(name)
         assert info is not None
         assert info.name == name
+
+
+def test_colour_images_begin_with_the_checkpoint_for_them() -> None:
+    assert default_checkpoint(colour=True) == "polyp-2d"
+    assert default_checkpoint(colour=False) == next(iter(shipped()))
+    assert sum("default_for" in entry for entry in shipped().values()) == 1
 
 
 def test_official_file_says_nothing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from napari_lgmsnet.adapters.layers import affine_of
 from napari_lgmsnet.adapters.results import METADATA
 from napari_lgmsnet.core import checkpoints
 from napari_lgmsnet.widgets.region import RECTANGLE, SLICE, WHOLE
+from napari_lgmsnet.widgets.segment import SegmentWidget
 from tests.core.helpers import small_model
 from tests.widgets.segment_helpers import TILTED, mask_of, region
 
@@ -46,6 +47,22 @@ def test_checkpoint_is_described_before_it_is_loaded(open_widget, checkpoint_3d)
     text = widget.checkpoint.line.text()
     for words in ("Small 3D", "for volumes", "front", "back", "CC0-1.0"):
         assert words in text
+
+
+def test_a_checkpoint_is_offered_that_suits_the_image(registered, viewer, volume, checkpoint_3d):
+    widget = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    viewer.add_image(volume, name="scan")
+    grey = widget.checkpoint.reference
+    viewer.add_image(np.zeros((32, 32, 3), np.uint8), name="photo", rgb=True)
+    widget.images.setCurrentText("photo")
+    assert (grey, widget.checkpoint.reference) == ("brain-t1-2d", "polyp-2d")
+    assert "Polyps" in widget.checkpoint.line.text()
+    widget.images.setCurrentText("scan")
+    assert widget.checkpoint.reference == grey
+    widget.checkpoint.choose(checkpoint_3d)
+    widget.images.setCurrentText("photo")
+    assert widget.checkpoint.reference == checkpoint_3d, "a choice stays"
 
 
 def test_official_checkpoint_is_read_to_see_what_it_is(open_widget, finish, tmp_path):

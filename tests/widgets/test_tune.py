@@ -44,6 +44,15 @@ def open_tune(registered, viewer, tmp_path, checkpoint_2d):
     return open_it
 
 
+def test_colour_images_begin_with_the_checkpoint_for_them(registered, viewer, tmp_path):
+    widget = TuneWidget(viewer, tmp_path / "kept")
+    viewer.window.add_dock_widget(widget, name="Fine-tune")
+    assert widget.checkpoint.reference == "brain-t1-2d"
+    viewer.add_image(np.zeros((32, 32, 3), np.uint8), name="photo", rgb=True)
+    viewer.add_labels(np.eye(32, dtype=np.uint8), name="photo mask")
+    assert widget.checkpoint.reference == "polyp-2d"
+
+
 @pytest.fixture
 def settle(qtbot):
     return lambda widget: qtbot.waitUntil(lambda: not widget.busy, timeout=120_000)

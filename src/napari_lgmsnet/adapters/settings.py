@@ -25,7 +25,7 @@ class Preferences(BaseModel):
     Parameters
     ----------
     checkpoint : str
-        Name of a checkpoint that ships, or a file; empty for the first that ships.
+        Name of a checkpoint that ships, or a file; empty for one that suits the image.
     device : str
         auto, cpu, cuda or mps.
     engine : str

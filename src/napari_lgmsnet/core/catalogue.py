@@ -27,6 +27,19 @@ def shipped() -> Mapping[str, Mapping[str, Any]]:
     return {entry["name"]: entry for entry in entries["checkpoints"]}
 
 
+def default_checkpoint(*, colour: bool) -> str:
+    """Return the name of the checkpoint to begin with, where nobody has chosen one.
+
+    Parameters
+    ----------
+    colour : bool
+        Whether it is for colour images; ``default_for`` in weights/index.json says which one is.
+        For other images it is the first that ships.
+    """
+    names = [name for name, entry in shipped().items() if entry.get("default_for") == "colour"]
+    return names[0] if colour and names else next(iter(shipped()), "")
+
+
 def peek(path_or_name: str | Path) -> ModelInfo | None:
     """Return what a checkpoint in the project's own format says of itself.
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lgmsnet.adapters.settings import recent_checkpoints
-from napari_lgmsnet.core.catalogue import peek, shipped
+from napari_lgmsnet.core.catalogue import default_checkpoint, peek, shipped
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.widgets.text import checkpoint_line, checkpoint_name
 
@@ -39,6 +39,7 @@ class CheckpointBox(QWidget):
         super().__init__(parent)
         self._known: dict[str, ModelInfo | None] = {}
         self._refused: set[str] = set()
+        self._chosen = False
         self.combo = QComboBox()
         self.combo.setMinimumContentsLength(10)
         self.combo.setSizeAdjustPolicy(
@@ -58,11 +59,8 @@ class CheckpointBox(QWidget):
         self.setFocusProxy(self.combo)
         for reference in (*shipped(), *recent_checkpoints()):
             self._add(reference)
-        # A file that first has to be read whole is read when a person asks for it.
-        known = (place for place in range(self.combo.count()) if self._info_at(place))
-        self.combo.setCurrentIndex(next(known, -1))
+        self.suit(colour=False)
         self.combo.currentIndexChanged.connect(lambda _index: self._on_chosen())
-        self._describe()
 
     @property
     def reference(self) -> str:
@@ -79,6 +77,14 @@ class CheckpointBox(QWidget):
         """Return whether only reading the chosen file whole could tell what it is."""
         reference = self.reference
         return bool(reference) and self.info is None and reference not in self._refused
+
+    def suit(self, *, colour: bool) -> None:
+        """Choose what ships for such images, unless something else was chosen. Tells nobody."""
+        if self._chosen:
+            return
+        with QSignalBlocker(self.combo):
+            self.combo.setCurrentIndex(self.combo.findData(default_checkpoint(colour=colour)))
+        self._describe()
 
     def choose(self, reference: str) -> None:
         """Choose a checkpoint, which joins the list if it is new."""
@@ -109,9 +115,6 @@ class CheckpointBox(QWidget):
         self.combo.setItemData(index, reference, Qt.ItemDataRole.ToolTipRole)
         return index
 
-    def _info_at(self, index: int) -> ModelInfo | None:
-        return self._known.get(str(self.combo.itemData(index)))
-
     def _describe(self) -> None:
         info = self.info
         if self.reference in self._refused:
@@ -128,6 +131,7 @@ class CheckpointBox(QWidget):
         self.combo.setToolTip(str(tooltip))
 
     def _on_chosen(self) -> None:
+        self._chosen = True
         self._describe()
         self.changed.emit()
 

@@ -134,8 +134,11 @@ class Source(QObject):
         self.images.leave()
 
     def _on_choice(self) -> None:
-        if self.images.layer() is None:
+        layer = self.images.layer()
+        if layer is None:
             self.image_line.setText(NO_IMAGE)
+        else:
+            self.checkpoint.suit(colour=layer.rgb)
         self.options.offer_recipes(self.checkpoint.info)
         self._on_part()
         self.changed.emit()

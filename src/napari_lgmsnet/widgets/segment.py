@@ -208,9 +208,12 @@ class SegmentWidget(QWidget):
     def _on_choice(self) -> None:
         """Bring everything in line with the chosen image and checkpoint."""
         self.results.forget_missing()
-        layer, info = self.images.layer(), self.checkpoint.info
+        layer = self.images.layer()
         if layer is None:
             self.image_line.setText(NO_IMAGE)
+        else:
+            self.checkpoint.suit(colour=layer.rgb)
+        info = self.checkpoint.info
         self.spacing.suit(layer)
         # Recipes come with the checkpoint, and levels are chosen by the recipe.
         self.options.suit(info, self._axes)

@@ -80,6 +80,7 @@ class TuneWidget(QScrollArea):
         wanted = preferences().checkpoint
         if wanted:
             self.checkpoint.choose(wanted)
+        self._suit()
         self._enable()
 
     @property
@@ -147,6 +148,7 @@ class TuneWidget(QScrollArea):
 
     def _connect(self) -> None:
         self.checkpoint.changed.connect(self._enable)
+        self.source.listed.connect(self._suit)
         self.bar.run_clicked.connect(self.start)
         self.bar.cancel_clicked.connect(self._on_cancel)
         self.pause.toggled.connect(self._on_pause)
@@ -173,6 +175,9 @@ class TuneWidget(QScrollArea):
             lambda: self.session.checkpoint_made.disconnect(self._on_checkpoint_made),
         ]
         self.destroyed.connect(lambda: [step() for step in leave])
+
+    def _suit(self) -> None:
+        self.checkpoint.suit(colour=self.source.colour)
 
     # --- while it learns ------------------------------------------------------------------------
 

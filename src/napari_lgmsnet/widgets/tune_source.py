@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -35,12 +35,22 @@ class TuneSource(QObject):
     session : Session
     form : QFormLayout
         Gets the rows.
+
+    Attributes
+    ----------
+    colour : bool
+        Whether one of the masks lies on a colour image.
+    listed : Qt signal
+        The masks to choose from are others.
     """
+
+    listed = Signal()
 
     def __init__(self, viewer: Viewer, session: Session, form: QFormLayout) -> None:
         super().__init__()
         self._viewer = viewer
         self._session = session
+        self.colour = False
         self.kind = plain_combo("What to learn from")
         self.kind.addItem("Masks in this window", LAYERS)
         self.kind.addItem("Accepted cases of the project", PROJECT)
@@ -105,17 +115,21 @@ class TuneSource(QObject):
         """List the masks there are; new ones are ticked if they show something."""
         before = {item.data(Qt.ItemDataRole.UserRole): item.checkState() for item in self._items()}
         self.list.clear()
+        self.colour = False
         for mask in reversed(self._viewer.layers):
             if not is_mask(mask):
                 continue
-            if pair_of(self._viewer.layers, self._session.results, mask) is None:
+            pair = pair_of(self._viewer.layers, self._session.results, mask)
+            if pair is None:
                 continue
+            self.colour |= pair.image.colours
             item = QListWidgetItem(str(mask.name))
             item.setData(Qt.ItemDataRole.UserRole, mask.unique_id)
             ticked = Qt.CheckState.Checked if mask.data.any() else Qt.CheckState.Unchecked
             item.setCheckState(before.get(mask.unique_id, ticked))
             self.list.addItem(item)
         self._show()
+        self.listed.emit()
 
     def _on_project(self) -> None:
         if self._session.project is not None:

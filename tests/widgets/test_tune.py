@@ -79,13 +79,18 @@ def test_learn_accept_and_go_back(open_tune, settle, qtbot, viewer, checkpoint_2
     assert result.verdict.dice_after > result.verdict.dice_before + 0.1
     assert widget.verdict.isVisibleTo(widget)
     assert widget.verdict.accept.isVisibleTo(widget)
-    widget.verdict.changes.click()
-    learnt = [one for one in viewer.layers if one.name.endswith("learnt")]
-    assert learnt
-    for layer in learnt:
-        image = viewer.layers[layer.name.removesuffix(" learnt")]
-        assert layer.data.shape == image.data.shape
-        assert np.allclose(layer.data_to_world((3, 5)), image.data_to_world((3, 5)))
+    names = [change.name for change in result.changes]
+    assert len(names) == 2
+    for name in (*names, names[0]):
+        widget.verdict.changes.click()
+        learnt = [one.name for one in viewer.layers if one.name.endswith(" learnt")]
+        assert learnt == [f"{name} learnt"], "one at a time, each in turn"
+        own, held_out, layer = (viewer.layers[name + end] for end in ("", " held out", " learnt"))
+        assert list(viewer.layers)[-2:] == [held_out, layer]
+        assert np.array_equal(held_out.data, own.data)
+        assert np.array_equal(held_out.extent.world, own.extent.world)
+        assert np.array_equal(layer.extent.world, own.extent.world)
+    assert f"{names[1]} (2 of 2)" in widget.verdict.changes.text()
     widget.verdict.accept.click()
     settle(widget)
     [kept] = widget.folder.glob("checkpoints/*.safetensors")

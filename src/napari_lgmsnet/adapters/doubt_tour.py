@@ -127,6 +127,16 @@ def show_region(viewer: Viewer, tour: Tour, region: DoubtfulRegion) -> Labels:
     return layer
 
 
+def go_to(viewer: Viewer, point: NDArray[np.float64]) -> None:
+    """Move the sliders to a point of a layer's world."""
+    dims = viewer.dims
+    # A viewer lines up the last axes of its layers.
+    offset = dims.ndim - len(point)
+    for axis in dims.not_displayed:
+        if axis >= offset:
+            dims.set_point(axis, float(point[axis - offset]))
+
+
 def look_at(viewer: Viewer, target: Target, box: Sequence[slice], centre: tuple[int, ...]) -> None:
     """Bring a part of a frame into the middle of the screen, with its surroundings."""
     point = target.point_of(centre)
@@ -134,12 +144,9 @@ def look_at(viewer: Viewer, target: Target, box: Sequence[slice], centre: tuple[
         target.point_of(tuple(part.start for part in box)),
         target.point_of(tuple(part.stop for part in box)),
     ]
+    go_to(viewer, point)
     dims = viewer.dims
-    # A viewer lines up the last axes of its layers.
     offset = dims.ndim - len(point)
-    for axis in dims.not_displayed:
-        if axis >= offset:
-            dims.set_point(axis, float(point[axis - offset]))
     shown = [axis - offset for axis in dims.displayed if axis >= offset]
     middle = (corners[0] + corners[1]) / 2
     extent = max(float(abs(corners[1][axis] - corners[0][axis])) for axis in shown)

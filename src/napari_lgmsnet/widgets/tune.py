@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_lgmsnet.adapters import lineage_jobs, tune_jobs
-from napari_lgmsnet.adapters.changes import show_changes
+from napari_lgmsnet.adapters.changes import show_change
 from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
@@ -156,7 +156,7 @@ class TuneWidget(QScrollArea):
         self.verdict.accepted.connect(self._on_accept)
         self.verdict.discarded.connect(self._on_discard)
         self.verdict.back.connect(self._on_back)
-        self.verdict.show_changes.connect(self._on_show_changes)
+        self.verdict.show_change.connect(self._on_show_change)
         self._job.progressed.connect(self._on_progressed)
         self._job.returned.connect(self._on_tuned)
         self._job.failed.connect(self._on_failed)
@@ -261,9 +261,9 @@ class TuneWidget(QScrollArea):
     def _on_project(self) -> None:
         self.lineage.show_shelf(lineage_jobs.Shelf(self.folder, self.session.project))
 
-    def _on_show_changes(self) -> None:
+    def _on_show_change(self, place: int) -> None:
         if self.tuned is not None:
-            show_changes(self._viewer, self.tuned.result.changes)
+            show_change(self._viewer, self.tuned.result.changes[place])
 
     def _on_checkpoint_made(self, reference: str) -> None:
         self.checkpoint.choose(reference)

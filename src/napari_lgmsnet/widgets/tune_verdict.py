@@ -21,13 +21,15 @@ class TuneVerdict(QWidget):
 
     Attributes
     ----------
-    accepted, discarded, back, show_changes : Qt signals
+    accepted, discarded, back : Qt signals
+    show_change : Qt signal
+        With the place of a held-out image among those of the result; each in turn.
     """
 
     accepted = Signal()
     discarded = Signal()
     back = Signal()
-    show_changes = Signal()
+    show_change = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +43,9 @@ class TuneVerdict(QWidget):
         self.discard = QPushButton("Discard")
         self.discard.setToolTip("Forget the new weights; the checkpoint stays as it was")
         self.changes = QPushButton("Show what changed")
-        self.changes.setToolTip("Lay voxels gained and lost over the held-out images")
+        self.changes.setToolTip("Show a held-out image, and on it the voxels gained and lost")
+        self._names: list[str] = []
+        self._shown = -1
         self.parent_again = QPushButton("Go back to the one before")
         self.parent_again.setToolTip("Use the checkpoint again that the training started from")
         row = QHBoxLayout()
@@ -55,7 +59,7 @@ class TuneVerdict(QWidget):
         layout.addWidget(self.parent_again)
         self.accept.clicked.connect(lambda: self.accepted.emit())
         self.discard.clicked.connect(lambda: self.discarded.emit())
-        self.changes.clicked.connect(lambda: self.show_changes.emit())
+        self.changes.clicked.connect(self._on_changes)
         self.parent_again.clicked.connect(lambda: self.back.emit())
         self.clear()
 
@@ -74,7 +78,10 @@ class TuneVerdict(QWidget):
         self.table.setVisible(bool(result.scores))
         self.accept.setVisible(better)
         self.discard.setVisible(better)
-        self.changes.setEnabled(bool(result.changes))
+        self._names = [change.name for change in result.changes]
+        self._shown = -1
+        self.changes.setText("Show what changed")
+        self.changes.setEnabled(bool(self._names))
         self.parent_again.hide()
         self.show()
 
@@ -91,3 +98,11 @@ class TuneVerdict(QWidget):
         )
         self.parent_again.setText(f"Go back to {name}")
         self.parent_again.setVisible(not old)
+
+    def _on_changes(self) -> None:
+        count = len(self._names)
+        self._shown = (self._shown + 1) % count
+        if count > 1:
+            following = (self._shown + 1) % count
+            self.changes.setText(f"Next: {self._names[following]} ({following + 1} of {count})")
+        self.show_change.emit(self._shown)

@@ -17,12 +17,12 @@ from napari_lgmsnet.core.network import LGMSNet
 from tests.core.finetune.helpers import same, squares, tune, untrained, weights
 from tests.core.helpers import small_model, small_recipe
 
-WIDE = {"size": (96, 96), "window": (96, 96)}
+WIDE = {"size": (128, 128), "window": (128, 128)}
 
 
 @pytest.mark.parametrize(
     ("size", "smaller"),
-    [((96, 96), (64, 64)), ((256, 256), (160, 160)), ((64, 64), None), ((32, 96), (32, 64))],
+    [((128, 128), (96, 96)), ((256, 256), (160, 160)), ((96, 96), None), ((32, 160), (32, 96))],
 )
 def test_two_thirds_of_the_size(size: tuple[int, ...], smaller: tuple[int, ...] | None) -> None:
     assert smaller_size(small_recipe(2, size=size, window=size)) == smaller
@@ -41,7 +41,7 @@ def test_objects_have_to_be_seen() -> None:
 
 @pytest.mark.parametrize(
     ("adapt", "asked", "size"),
-    [("anew", None, (64, 64)), ("gently", None, (96, 96)), ("anew", (96, 96), (96, 96))],
+    [("anew", None, (96, 96)), ("gently", None, (128, 128)), ("anew", (128, 128), (128, 128))],
 )
 def test_a_new_task_is_learnt_smaller(
     adapt: str, asked: tuple[int, int] | None, size: tuple[int, int]
@@ -51,7 +51,7 @@ def test_a_new_task_is_learnt_smaller(
     assert result.candidate is not None
     recipe = result.candidate.info.recipe
     assert recipe.size == recipe.window == size
-    assert model.info.recipe.size == (96, 96)
+    assert model.info.recipe.size == (128, 128)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_small_objects_are_learnt_at_full_size() -> None:
         examples.append(replace(one, labels=dot))
     result = tune(small_model(2, **WIDE), examples, epochs=1)
     assert result.candidate is not None
-    assert result.candidate.info.recipe.size == (96, 96)
+    assert result.candidate.info.recipe.size == (128, 128)
 
 
 def test_the_gate_looks_at_images_as_the_parent_saw_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +102,8 @@ def test_the_gate_looks_at_images_as_the_parent_saw_them(monkeypatch: pytest.Mon
     monkeypatch.setattr(evidence, "read_outs", watched)
     result = tune(small_model(2, **WIDE), squares(4), epochs=1)
     assert result.candidate is not None
-    assert result.candidate.info.recipe.size == (64, 64)
-    assert shown == [(96, 96)] * 4
+    assert result.candidate.info.recipe.size == (96, 96)
+    assert shown == [(128, 128)] * 4
 
 
 def test_practising_follows_the_parents_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:

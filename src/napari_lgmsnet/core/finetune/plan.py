@@ -25,9 +25,8 @@ SHARES = (1.0, 0.7, 0.5, 0.3)
 _RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 3e-3}
 _BATCH = {2: 4, 3: 2}
 
-
 _SMALLER = 2 / 3
-_SMALLEST = 64
+_SMALLEST = 96
 _FEWEST_VOXELS = 25
 
 
@@ -42,7 +41,7 @@ def smaller_size(recipe: Recipe) -> tuple[int, ...] | None:
     """Return the size at which a new task is learnt, if it is smaller than the recipe's.
 
     A network that is taught anew has more to learn than there is time for, and sees twice as many
-    images of two thirds of the size.
+    images of two thirds of the size. Below 96 that no longer pays: details are missing.
     """
     if recipe.size is None:
         return None

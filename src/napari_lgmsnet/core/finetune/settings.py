@@ -38,7 +38,7 @@ class FineTuneSettings(BaseModel):
     batch_size : int, optional
     size : tuple of int, optional
         Size of the network's input, multiples of 32; the new network keeps it. Without it the
-        recipe's, and two thirds of it for a 2D network that is taught anew.
+        recipe's, and two thirds of it, at least 96, for a 2D network that is taught anew.
     augmentation : "auto", "none", "light" or "strong"
     guard : "auto", "average", "anchor", "replay" or "none"
         Against forgetting: average the weights with the parent's, in a share that held-out cases

@@ -35,6 +35,9 @@ zarr = pytest.importorskip("zarr")
 
 GENERATOR = np.random.default_rng(0)
 
+ROUNDING = 4
+"""Units in the last place: a processor's vectors and what is left over beside them differ so."""
+
 
 def quick_model(out_channels: int = 1, dimensions: int = 3, **recipe: object) -> Model:
     """A model whose network is one convolution: it answers at once, and windows matter to it."""
@@ -86,7 +89,7 @@ def test_volumes(tmp_path: Path, source: Path, recipe: dict, out_channels: int) 
     found = read(probability)
     assert np.allclose(found.data, expected.foreground, rtol=0, atol=2e-5)
     if "crop_foreground" in recipe:  # neither resampled nor scaled by what sums to rounding
-        assert np.array_equal(found.data, expected.foreground)
+        np.testing.assert_array_max_ulp(found.data, expected.foreground, ROUNDING)
     labels = read(mask)
     sure = np.abs(expected.foreground - 0.5) > 1e-3 if out_channels == 1 else ...
     assert (labels.data == expected.labels)[sure].mean() > 0.9999

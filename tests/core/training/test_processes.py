@@ -46,9 +46,10 @@ def test_two_processes_have_the_curve_of_one(
 ) -> None:
     # 15 cases in batches of 4: the shares of two processes differ in size.
     write_squares(tmp_path / "data", 19)
-    # Adam divides gradients by their size, and so makes rounding errors as large as they are.
+    # Adam divides gradients by their size, and so makes rounding errors as large as they are;
+    # and at ten times this rate one and two threads of a single process already differ by 5e-4.
     read_config(tmp_path, 2)
-    text = (tmp_path / "config.toml").read_text()
+    text = (tmp_path / "config.toml").read_text().replace("rate = 0.01", "rate = 0.001")
     (tmp_path / "config.toml").write_text(f'optimiser = "sgd"\n{text}')
     config = read_training_config(tmp_path / "config.toml")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -64,7 +65,9 @@ def test_two_processes_have_the_curve_of_one(
     run(train(config, tmp_path / "data", tmp_path / "one"))
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert one.shape == two.shape == (2, 3)
-    assert np.allclose(one[:, 0], two[:, 0], rtol=1e-4)
+    # Shares that were not weighted by their sizes would differ by 6e-5.
+    assert np.allclose(one[:, 0], two[:, 0], rtol=3e-5)
+    assert one[1, 0] < one[0, 0] * (1 - 1e-3)  # and what was compared is a curve, not a line
     assert np.allclose(one[:, 1:], two[:, 1:], atol=0.02)
     # And a run that two began, one can go on with.
     state = torch.load(tmp_path / "two" / "last.pt", weights_only=True)

@@ -19,7 +19,7 @@ from napari_lgmsnet.core.recipes import Recipe
 USELESS = 0.35
 """Mean IoU before training below which a network is taught anew."""
 
-SHARES = (1.0, 0.7, 0.5, 0.3)
+SHARES = (0.7, 0.5, 0.3)
 """Of the new weights; the rest is the parent's."""
 
 _RATES: dict[Adapt, float] = {"gently": 3e-4, "anew": 3e-3}

@@ -4,6 +4,7 @@ The lists for polyps, breast, skin and hippocampus also chose the epoch to keep;
 nothing.
 
     python benchmarks/accuracy.py --data DATASETS --colin COLIN27 [--only NAME] [--store]
+        [--engine openvino-bfloat16]
 
 DATASETS holds the folders ``polypgen_256``, ``kvasir_256``, ``busi_256``, ``stu_256``,
 ``isic_256``, ``splits`` and ``hippocampus``; COLIN27 is a folder with every axial slice of
@@ -43,11 +44,15 @@ PAPER = {
 }
 
 
-def polyps(model: Model, data: Path) -> Metrics:
+def polyps(model: Model, data: Path, engine: str) -> Metrics:
     """PolypGen's validation list: IoU and Dice where there is a polyp, false alarms elsewhere."""
-    found = evaluate(model, data / "polypgen_256", listed="val.txt", foreground_above=127)
+    found = evaluate(
+        model, data / "polypgen_256", listed="val.txt", foreground_above=127, engine=engine
+    )
     alarms = found.figure("false alarms")
-    unseen = evaluate(model, data / "kvasir_256", listed="val.txt", foreground_above=127)
+    unseen = evaluate(
+        model, data / "kvasir_256", listed="val.txt", foreground_above=127, engine=engine
+    )
     return {
         "PolypGen validation, mean IoU of images with a polyp": found.figure("IoU").mean,
         "PolypGen validation, mean Dice of images with a polyp": found.figure("Dice").mean,
@@ -60,9 +65,11 @@ def polyps(model: Model, data: Path) -> Metrics:
     }
 
 
-def kvasir(model: Model, data: Path) -> Metrics:
+def kvasir(model: Model, data: Path, engine: str) -> Metrics:
     """Kvasir-SEG: the official validation list, which chose the epoch."""
-    found = evaluate(model, data / "kvasir_256", listed="val.txt", foreground_above=127)
+    found = evaluate(
+        model, data / "kvasir_256", listed="val.txt", foreground_above=127, engine=engine
+    )
     return {
         "Kvasir-SEG, official validation, mean IoU": found.figure("IoU").mean,
         "Kvasir-SEG, official validation, mean Dice": found.figure("Dice").mean,
@@ -70,12 +77,12 @@ def kvasir(model: Model, data: Path) -> Metrics:
     }
 
 
-def breast(model: Model, data: Path) -> Metrics:
+def breast(model: Model, data: Path, engine: str) -> Metrics:
     """BUSI: the paper's first validation fold, which chose the epoch. STU chose nothing."""
     fold = (data / "splits" / "busi" / "busi_val1.txt").read_text(encoding="utf-8").splitlines()
     names = [name.strip() for name in fold if name.strip()]
-    own = evaluate(model, data / "busi_256", listed=names, foreground_above=127)
-    unseen = evaluate(model, data / "stu_256", foreground_above=127)
+    own = evaluate(model, data / "busi_256", listed=names, foreground_above=127, engine=engine)
+    unseen = evaluate(model, data / "stu_256", foreground_above=127, engine=engine)
     return {
         "BUSI, validation of fold 1, mean IoU": own.figure("IoU").mean,
         "BUSI, validation of fold 1, mean Dice": own.figure("Dice").mean,
@@ -86,7 +93,7 @@ def breast(model: Model, data: Path) -> Metrics:
     }
 
 
-def skin(model: Model, data: Path) -> Metrics:
+def skin(model: Model, data: Path, engine: str) -> Metrics:
     """ISIC: the paper's first validation fold, as far as it is there; it chose the epoch."""
     folder = data / "isic_256"
     fold = (data / "splits" / "isic18" / "isic18_val1.txt").read_text(encoding="utf-8")
@@ -95,7 +102,7 @@ def skin(model: Model, data: Path) -> Metrics:
         for name in fold.split()
         if (image := folder / "images" / f"{name}.jpg").exists()
     ]
-    found = evaluate(model, pairs, foreground_above=127)
+    found = evaluate(model, pairs, foreground_above=127, engine=engine)
     return {
         "ISIC, validation of fold 1, mean IoU": found.figure("IoU").mean,
         "ISIC, validation of fold 1, mean Dice": found.figure("Dice").mean,
@@ -103,11 +110,11 @@ def skin(model: Model, data: Path) -> Metrics:
     }
 
 
-def hippocampus(model: Model, data: Path) -> Metrics:
+def hippocampus(model: Model, data: Path, engine: str) -> Metrics:
     """Every tenth of the 200 cases by name: not trained on, but they chose the epoch."""
     folder = data / "hippocampus"
     names = [image.name for image in sorted((folder / "images").iterdir())[9::10]]
-    found = evaluate(model, folder, masks="labels", listed=names)
+    found = evaluate(model, folder, masks="labels", listed=names, engine=engine)
     anterior, posterior = (one.name for one in model.info.classes[1:])
     return {
         "Decathlon hippocampus, 20 held-out cases, mean Dice": found.figure("Dice").mean,
@@ -120,9 +127,9 @@ def hippocampus(model: Model, data: Path) -> Metrics:
     }
 
 
-def brain(model: Model, colin: Path) -> Metrics:
+def brain(model: Model, colin: Path, engine: str) -> Metrics:
     """Every axial slice of Colin27 against its skull-stripped version, as one volume."""
-    found = evaluate(model, colin, listed="val.txt", foreground_above=127)
+    found = evaluate(model, colin, listed="val.txt", foreground_above=127, engine=engine)
     return {"Colin27, all axial slices as one volume, Dice": found.figure("Dice").pooled}
 
 
@@ -133,8 +140,11 @@ def main() -> None:
     parser.add_argument("--colin", type=Path)
     parser.add_argument("--only")
     parser.add_argument("--store", action="store_true")
+    parser.add_argument("--engine", default="torch")
     options = parser.parse_args()
-    tasks: dict[str, tuple[Callable[[Model, Path], Metrics], Path | None]] = {
+    if options.store and options.engine != "torch":
+        parser.error("what is stored is measured with plain torch: leave out --engine")
+    tasks: dict[str, tuple[Callable[[Model, Path, str], Metrics], Path | None]] = {
         "brain-t1-2d": (brain, options.colin),
         "breast-ultrasound-2d": (breast, options.data),
         "hippocampus-3d": (hippocampus, options.data),
@@ -148,7 +158,8 @@ def main() -> None:
             print(f"{name}: left out")
             continue
         model = load(name)
-        metrics = {key: round(float(value), 4) for key, value in measure(model, folder).items()}
+        found = measure(model, folder, options.engine)
+        metrics = {key: round(float(value), 4) for key, value in found.items()}
         for key, value in metrics.items():
             print(f"{name:21} {key:57} {value:7g} {PAPER.get(key, ''):>8}", flush=True)
         if options.store:

@@ -34,9 +34,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_lgmsnet.core.checkpoints import load
-from napari_lgmsnet.core.device import autocast, set_thread_budget
+from napari_lgmsnet.core.device import autocast, processor_has_bfloat16, set_thread_budget
 from napari_lgmsnet.core.engines.checked import BUILDERS, deviation
-from napari_lgmsnet.core.engines.names import installed
+from napari_lgmsnet.core.engines.names import BFLOAT16, installed, offered
 from napari_lgmsnet.core.finetune.loss import LabelledLoss
 from napari_lgmsnet.core.network import Architecture, LGMSNet
 from napari_lgmsnet.core.network.layers import Attention
@@ -114,7 +114,9 @@ def inference(title: str, network: LGMSNet, batch: Tensor, rounds: int) -> dict[
     with torch.inference_mode():
         reference = base(batch)
         notes["torch"] = f"logits within {deviation(network(batch), reference):.1e} of their spread"
-        for name in installed()[1:]:
+        for name in offered()[1:]:
+            if name == BFLOAT16 and not processor_has_bfloat16():
+                continue
             start = time.perf_counter()
             engine = BUILDERS[name](network, tuple(batch.shape[2:]), torch.get_num_threads())
             logits = engine(batch)

@@ -112,7 +112,9 @@ def describe(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every expected error is one line and exit code 2."""
     try:
-        code = app(args=arguments, prog_name=_NAME, standalone_mode=False)
+        # Without arguments of a caller's all of the process is the command line's.
+        own = arguments is None
+        code = app(args=arguments, prog_name=_NAME, standalone_mode=False, obj=own)
     except LGMSNetError as error:
         sys.exit(_fail(f"{_kind_of(error)} error: {error}"))
     except OSError as error:  # a full disk, a folder that is a file: nothing that a traceback mends

@@ -12,7 +12,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from napari_lgmsnet.cli_options import AsJson, Checkpoint, Device, Overwrite, Quiet, Verbose
+from napari_lgmsnet.cli_options import (
+    AsJson,
+    Checkpoint,
+    Device,
+    Overwrite,
+    Quiet,
+    Verbose,
+    prepare_to_train,
+)
 from napari_lgmsnet.cli_progress import say, show, show_table
 from napari_lgmsnet.core.errors import InputError
 
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 
 
 def finetune(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -111,6 +120,7 @@ def finetune(
         _check_output(output, SUFFIX, overwrite)
     if in_project and run is not None:
         raise InputError("a project keeps its runs itself: leave out --run")
+    prepare_to_train(context)
     model = load(checkpoint)
     set_thread_budget()
     if in_project:

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from napari_lgmsnet.cli_options import AsJson, Device, Quiet, Verbose, load_model
+from napari_lgmsnet.cli_options import AsJson, Device, Quiet, Verbose, load_model, prepare_to_train
 from napari_lgmsnet.cli_progress import show
 
 
 def train(
+    context: typer.Context,
     config: Annotated[Path, typer.Argument(help="A training configuration (TOML).")],
     data: Annotated[Path, typer.Option(help="Folder with images, masks and lists.")],
     run: Annotated[
@@ -47,6 +48,7 @@ def train(
     from napari_lgmsnet.core.training.config import read_training_config
     from napari_lgmsnet.core.training.trainer import train as start
 
+    prepare_to_train(context)
     if threads is not None:
         torch.set_num_threads(threads)
     settings = read_training_config(config, epochs=epochs)

@@ -34,7 +34,7 @@ def settings_of_mask(layer: Layer) -> SavedSettings:
     made = layer.metadata.get(METADATA, {})
     if "settings" not in made or "recipe_contents" not in made:
         raise InputError(f'"{layer.name}" was not made by a network here: select such a mask')
-    settings = make_settings(**{**made["settings"], "device": "auto", "engine": "torch"})
+    settings = make_settings(**made["settings"]).of_the_result()
     return SavedSettings(
         _file_of(made["checkpoint"], made["sha256"]),
         made["sha256"],

@@ -29,7 +29,7 @@ class Preferences(BaseModel):
     device : str
         auto, cpu, cuda or mps.
     engine : str
-        What runs the network: auto, torch, fused or openvino.
+        What runs the network: auto, torch, fused, openvino or openvino-bfloat16.
     flips : bool
         Average over all flips.
     overlap : float

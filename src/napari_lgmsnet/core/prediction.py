@@ -10,6 +10,7 @@ import pydantic
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_lgmsnet.core.engines.names import BFLOAT16, TORCH
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.postprocess import labels_from_probabilities
@@ -27,7 +28,8 @@ class PredictSettings(BaseModel):
     engine : str
         What runs the network: ``torch``, ``fused``, ``openvino`` (an extra), or ``auto`` for the
         fastest on this machine. The answers are the same but for rounding; ``torch``, the
-        default, gives the same bits in every process.
+        default, gives the same bits in every process. ``openvino-bfloat16`` computes in reduced
+        precision, where the processor can, and changes masks a little at their borders.
     native : bool
         Run images in windows at their own size, even if the recipe resizes them.
     overlap : float, optional
@@ -45,12 +47,17 @@ class PredictSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str = "auto"
-    engine: Literal["auto", "torch", "fused", "openvino"] = "torch"
+    engine: Literal["auto", "torch", "fused", "openvino", "openvino-bfloat16"] = "torch"
     native: bool = False
     overlap: float | None = Field(default=None, ge=0.0, lt=1.0)
     flips: bool | None = None
     threshold: float = Field(default=0.5, ge=0.0, le=1.0)
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+
+    def of_the_result(self) -> PredictSettings:
+        """Return what the result depends on: another device or exact engine only rounds it."""
+        engine = self.engine if self.engine == BFLOAT16 else TORCH
+        return self.model_copy(update={"device": "auto", "engine": engine})
 
 
 def make_settings(**settings: Any) -> PredictSettings:

@@ -79,9 +79,10 @@ def settings_of(prediction: Prediction, checkpoint: str | Path, level: Level = 0
     Notes
     -----
     The recipe is noted whole, so that a later version with another one gives the same mask. Device
-    and engine are not: the result does not depend on them but for rounding.
+    and engine are not, unless it computes in reduced precision: the result does not depend on
+    them but for rounding.
     """
-    settings = prediction.settings.model_copy(update={"device": "auto", "engine": "torch"})
+    settings = prediction.settings.of_the_result()
     return SavedSettings(
         str(checkpoint), prediction.sha256, prediction.info.recipe, settings, level
     )

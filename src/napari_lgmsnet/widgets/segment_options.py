@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QSpinBox
 
 from napari_lgmsnet.adapters.settings import preferences
-from napari_lgmsnet.core.engines.names import AUTO, TITLES, installed
+from napari_lgmsnet.core.engines.names import AUTO, TITLES, offered
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.recipes import Recipe
 from napari_lgmsnet.widgets.combos import plain_combo, refill
@@ -81,7 +81,7 @@ class SegmentOptions(RunOptions):
             Its name; empty if there was no prediction yet.
         """
         automatic = f"{TITLES[AUTO]} ({TITLES[used]})" if used else TITLES[AUTO]
-        names = dict.fromkeys((*installed(), preferences().engine))
+        names = dict.fromkeys((*offered(), preferences().engine))
         engines = [(TITLES[name], name) for name in names if name != AUTO]
         first = self.engine.count() == 0
         refill(self.engine, [(automatic, AUTO), *engines])

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_lgmsnet.core.device import processor_has_bfloat16
 from napari_lgmsnet.core.engines.checked import (
     Checked,
     DisagreesError,
@@ -26,7 +27,7 @@ from napari_lgmsnet.core.engines.checked import (
     checked,
     example,
 )
-from napari_lgmsnet.core.engines.names import AUTO, OPENVINO, TITLES, TORCH, installed
+from napari_lgmsnet.core.engines.names import AUTO, BFLOAT16, OPENVINO, TITLES, TORCH, installed
 from napari_lgmsnet.core.engines.timings import (
     Circumstances,
     Timing,
@@ -107,8 +108,13 @@ class Engines:
         """
         if wanted not in TITLES:
             raise InputError(f'there is no engine "{wanted}": choose one of {", ".join(TITLES)}')
-        if wanted == OPENVINO:
-            optional("openvino", "openvino", "the engine openvino")
+        if wanted in (OPENVINO, BFLOAT16):
+            optional("openvino", "openvino", f"the engine {wanted}")
+        if wanted == BFLOAT16 and not processor_has_bfloat16():
+            raise InputError(
+                f'the engine "{wanted}" needs a processor with bfloat16 (AVX-512 BF16 or AMX), '
+                f'which this one has not: choose "{OPENVINO}", which is as fast here'
+            )
         if wanted not in (AUTO, TORCH) and device.type != "cpu":
             raise InputError(
                 f'the engine "{wanted}" runs on the processor only, not on {device}: choose the '

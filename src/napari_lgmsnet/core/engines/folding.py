@@ -7,11 +7,13 @@ zeros after the norm, which folding would change along the border).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,28 @@ class Kernel:
         middle = tuple(slice(n // 2, n // 2 + 1) for n in weight.shape[2:])
         weight[(slice(None), slice(None), *middle)] += 1
         return Kernel(weight, self.bias, self.groups)
+
+    def apart(self) -> list[Kernel]:
+        """Return a kernel for each group, to be applied to the channels of that group."""
+        biases = self.bias.chunk(self.groups) if self.bias is not None else [None] * self.groups
+        weights = self.weight.chunk(self.groups)
+        return [Kernel(one, bias) for one, bias in zip(weights, biases, strict=True)]
+
+    @classmethod
+    def beside_each_other(cls, kernels: Sequence[Kernel]) -> Kernel:
+        """Return one depthwise kernel that does what several do, each to its share of channels.
+
+        Smaller ones are surrounded with zeros. A processor computes 8 or 16 channels at a time:
+        what it multiplies by zero costs less than the lanes that fewer channels leave empty.
+        """
+        largest = max(one.weight.shape[2] for one in kernels)
+        weights, biases = [], []
+        for one in kernels:
+            margin = (largest - one.weight.shape[2]) // 2
+            weights.append(F.pad(one.weight, [margin] * 2 * (one.weight.ndim - 2)))
+            biases.append(cast(Tensor, one.bias))
+        weight = torch.cat(weights)
+        return cls(weight, torch.cat(biases), groups=len(weight))
 
 
 @dataclass(frozen=True, eq=False)

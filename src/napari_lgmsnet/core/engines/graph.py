@@ -106,11 +106,10 @@ class _Builder:
         skip4 = self._global(ops.halve(skip3), net.encoder4)
         y = self._global(ops.halve(skip4), net.encoder5)
         y = self._global(ops.concatenate([skip4, self._up(y, net.up5)]), net.decoder5)
-        y, norm = self._fusion(ops.concatenate([skip3, self._up(y, net.up4)]), net.fusion4)
+        y, norm = self._fusion(skip3, self._up(y, net.up4), net.fusion4)
         y = self._global(self._scaled(y, norm), net.decoder4)
-        y, norm = self._fusion(ops.concatenate([skip2, self._up(y, net.up3)]), net.decoder3)
-        y = self._up(self._scaled(y, norm), net.up2)
-        y, norm = self._fusion(ops.concatenate([skip1, y]), net.decoder2)
+        y, norm = self._fusion(skip2, self._up(y, net.up3), net.decoder3)
+        y, norm = self._fusion(skip1, self._up(self._scaled(y, norm), net.up2), net.decoder2)
         head = Kernel.of(net.head)
         return ops.convolve(y, head if norm is None else head.after(norm))
 
@@ -138,9 +137,7 @@ class _Builder:
     def _local(self, x: Node, block: LocalMultiScale) -> Node:
         ops = self._ops
         kernels = [Kernel.of(branch).plus_input() for branch in block.branches]
-        parts = ops.split(x, [kernel.weight.shape[0] for kernel in kernels])
-        branches = [ops.convolve(one, k) for one, k in zip(parts, kernels, strict=True)]
-        y = ops.group_norm(ops.concatenate(branches), block.group_norm)
+        y = ops.group_norm(ops.convolve(x, Kernel.beside_each_other(kernels)), block.group_norm)
         y = self._conv_norm_act(ops.activate(y, "gelu"), block.reduce)
         return ops.add(self._conv_norm_act(y, block.expand), x)
 
@@ -167,19 +164,23 @@ class _Builder:
         y = ops.linear(ops.activate(y, "silu"), Kernel.of(perceptron.narrow))
         return ops.add(tokens, y)
 
-    def _fusion(self, x: Node, block: Fusion) -> tuple[Node, Affine | None]:
+    def _fusion(self, skip: Node, path: Node, block: Fusion) -> tuple[Node, Affine | None]:
         """Return what comes before the last norm, and that norm if it is one that can be folded."""
         ops = self._ops
-        affine: Affine | None = None
-        for conv, norm in zip(block.convs, block.norms, strict=True):
-            kernel = Kernel.of(conv)
+        first, *others = (Kernel.of(conv) for conv in block.convs)
+        parts = [ops.convolve(x, k) for x, k in zip((skip, path), first.apart(), strict=True)]
+        x, affine = self._normed_gelu(ops.concatenate(parts), block.norms[0])
+        for kernel, norm in zip(others, block.norms[1:], strict=True):
             x = ops.convolve(x, kernel if affine is None else kernel.after(affine))
-            x = ops.activate(x, "gelu")
-            if isinstance(norm, nn.InstanceNorm3d):
-                x = ops.normalise(x, norm.eps)
-            else:
-                affine = Affine.of(norm)
+            x, affine = self._normed_gelu(x, norm)
         return x, affine
+
+    def _normed_gelu(self, x: Node, norm: nn.Module) -> tuple[Node, Affine | None]:
+        """Return GELU and what follows it of a norm: done, or as what can be folded."""
+        x = self._ops.activate(x, "gelu")
+        if isinstance(norm, nn.InstanceNorm3d):
+            return self._ops.normalise(x, norm.eps), None
+        return x, Affine.of(norm)
 
 
 def _affine_of_layer(norm: nn.LayerNorm) -> Affine:

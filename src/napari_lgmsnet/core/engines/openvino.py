@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from napari_lgmsnet.core.engines.folding import Affine, Kernel
 from napari_lgmsnet.core.engines.graph import Activation, build
+from napari_lgmsnet.core.engines.names import BFLOAT16, OPENVINO
 from napari_lgmsnet.core.network.architecture import HEAD_CHANNELS, HEADS
 from napari_lgmsnet.core.network.lgmsnet import LGMSNet
 from napari_lgmsnet.core.optional import optional
@@ -34,6 +35,8 @@ class OpenVinoEngine:
         The size, every one a multiple of 32.
     threads : int
         How many it may use.
+    reduced : bool
+        Compute in bfloat16, which the processor must have, instead of float32.
 
     Raises
     ------
@@ -41,9 +44,10 @@ class OpenVinoEngine:
         If OpenVINO is not installed.
     """
 
-    name = "openvino"
-
-    def __init__(self, network: LGMSNet, window: tuple[int, ...], threads: int) -> None:
+    def __init__(
+        self, network: LGMSNet, window: tuple[int, ...], threads: int, *, reduced: bool = False
+    ) -> None:
+        self.name = BFLOAT16 if reduced else OPENVINO
         openvino = optional("openvino", "openvino", "the engine openvino")
         nodes = optional("openvino.opset13", "openvino", "the engine openvino")
         architecture = network.architecture
@@ -54,7 +58,7 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             # By itself it computes in half precision on some processors.
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if reduced else "f32",
         }
         self._request = openvino.Core().compile_model(graph, "CPU", wishes).create_infer_request()
         self._busy = Lock()

@@ -65,7 +65,8 @@ def fine_tune_apart(
     Returns
     -------
     FineTuneResult
-        The same, to the last bit.
+        The same, but for numbers that are too small for a normal exponent (see
+        :func:`~napari_lgmsnet.core.dedicated.dedicate_process`).
 
     Raises
     ------

@@ -13,6 +13,7 @@ import sys
 from threading import Thread
 from typing import IO
 
+from napari_lgmsnet.core.dedicated import dedicate_process
 from napari_lgmsnet.core.device import set_thread_budget
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.finetune.control import Control
@@ -23,6 +24,7 @@ from napari_lgmsnet.core.finetune.wire import receive, send
 
 def work(wishes: IO[bytes], news: IO[bytes]) -> None:
     """Do one order."""
+    dedicate_process()
     order: Order = receive(wishes)
     set_thread_budget(spare=order.spare)
     control = Control()

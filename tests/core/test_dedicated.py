@@ -23,7 +23,7 @@ print(before > 0, {SMALL})
 COMMAND = f"""
 import sys, torch
 from napari_lgmsnet.cli import main
-sys.argv = ["napari-lgmsnet", "train", "missing.toml", "--data", ".", "--run", "run"]
+sys.argv = ["napari-lgmsnet", *sys.argv[1:]]
 try:
     main()
 except SystemExit as end:
@@ -31,8 +31,8 @@ except SystemExit as end:
 """
 
 
-def _said(program: str, folder: Path) -> str:
-    command = [sys.executable, "-c", program]
+def _said(program: str, folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
     return done.stdout.strip()
 
@@ -45,8 +45,12 @@ def test_denormal_numbers_become_0(tmp_path: Path) -> None:
     assert _said(DEDICATED, tmp_path) == "True 0.0"
 
 
-def test_training_by_command_is_a_process_of_its_own(tmp_path: Path) -> None:
-    assert _said(COMMAND, tmp_path) == "2 0.0"
+@pytest.mark.parametrize(
+    "command",
+    ["train missing.toml --data . --run run", "finetune missing -c polyp-2d -o new.safetensors"],
+)
+def test_training_by_command_is_a_process_of_its_own(tmp_path: Path, command: str) -> None:
+    assert _said(COMMAND, tmp_path, *command.split()) == "2 0.0"
 
 
 def test_a_program_that_calls_the_command_line_stays_as_it_is(tmp_path: Path) -> None:

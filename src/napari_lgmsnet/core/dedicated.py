@@ -16,12 +16,13 @@ def dedicate_process() -> None:
     """Make this process quick at training, before it computes anything.
 
     Changes all of the process, so it is for programs of their own: the command line, and the
-    process in which the window trains. Together they make a step on images up to twice as fast.
+    process in which the window trains. What each brings
+    is in docs/performance.md.
 
     Notes
     -----
     Numbers too small for a normal exponent (denormal, below 1.2e-38) become 0. The gradient of
-    GELU makes many of them, and a processor needs a hundred times as long for each. Threads
+    GELU makes many of them, and a processor may need many times as long for each. Threads
     inherit this from the one that starts them, hence "before".
 
     On Linux with glibc, freed memory is kept for the next step instead of being returned to the

@@ -30,6 +30,10 @@ def train(
     parent: Annotated[
         str | None, typer.Option("--from", help="Checkpoint whose weights are the start.")
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Network to learn from beside the masks (.safetensors, .onnx, .xml)."),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -55,7 +59,7 @@ def train(
     origin = load_model(parent) if parent else None
     # Of several processes one speaks.
     first = os.environ.get("RANK", "0") == "0"
-    job = start(settings, data, run, device=device, parent=origin)
+    job = start(settings, data, run, device=device, parent=origin, teacher=teacher)
     result = show(job, settings.name, quiet or not first, verbose)
     if not first:
         return

@@ -30,6 +30,27 @@ except SystemExit as end:
     print(end.code, {SMALL})
 """
 
+CHILD = f"""
+import io, os, torch
+from napari_lgmsnet.core.finetune import child
+from napari_lgmsnet.core.finetune.order import Order
+from napari_lgmsnet.core.finetune.wire import receive, send
+
+def job(*arguments, **more):
+    return {SMALL}
+    yield
+
+child.fine_tune = job
+ours, its = os.pipe()
+wishes = os.fdopen(its, "wb")
+send(wishes, Order(None, (), None, (), None, 0))
+wishes.flush()
+news = io.BytesIO()
+child.work(os.fdopen(ours, "rb"), news)
+news.seek(0)
+print(receive(news))
+"""
+
 
 def _said(program: str, folder: Path, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
@@ -51,6 +72,10 @@ def test_denormal_numbers_become_0(tmp_path: Path) -> None:
 )
 def test_training_by_command_is_a_process_of_its_own(tmp_path: Path, command: str) -> None:
     assert _said(COMMAND, tmp_path, *command.split()) == "2 0.0"
+
+
+def test_the_window_trains_in_a_process_that_does_nothing_else(tmp_path: Path) -> None:
+    assert _said(CHILD, tmp_path) == "0.0"
 
 
 def test_a_program_that_calls_the_command_line_stays_as_it_is(tmp_path: Path) -> None:

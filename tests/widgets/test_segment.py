@@ -8,6 +8,7 @@ from napari_lgmsnet import Volume
 from napari_lgmsnet.adapters.layers import affine_of
 from napari_lgmsnet.adapters.results import METADATA
 from napari_lgmsnet.core import checkpoints
+from napari_lgmsnet.core.device import processor_has_bfloat16
 from napari_lgmsnet.widgets.region import RECTANGLE, SLICE, WHOLE
 from napari_lgmsnet.widgets.segment import SegmentWidget
 from tests.core.helpers import small_model
@@ -317,3 +318,16 @@ def test_the_engine_is_chosen_and_shown(open_widget, finish, viewer, volume, che
     finish(widget)
     assert engine.itemText(0) == "auto (torch, plain)"  # too few windows for a trial
     assert engine.currentData() == "auto"
+
+
+@pytest.mark.skipif(not processor_has_bfloat16(), reason="this processor has no bfloat16")
+def test_reduced_precision_is_said(open_widget, finish, viewer, volume, checkpoint_3d):
+    pytest.importorskip("openvino")
+    viewer.add_image(volume, name="scan")
+    widget = open_widget(checkpoint_3d)
+    engine = widget.options.engine
+    for name, reduced in (("openvino", False), ("openvino-bfloat16", True)):
+        engine.setCurrentIndex(engine.findData(name))
+        widget.bar.run.click()
+        finish(widget)
+        assert ("reduced precision" in widget.bar.line.text()) is reduced

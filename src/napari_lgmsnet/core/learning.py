@@ -71,6 +71,7 @@ def train(
     *,
     device: str = "auto",
     parent: Model | None = None,
+    teacher: str | Path | None = None,
 ) -> TrainingResult:
     """Train a network; the same call goes on after an interruption.
 
@@ -78,7 +79,7 @@ def train(
     ----------
     config : str, Path or TrainingConfig
         A TOML file, or what it says.
-    data, run, device, parent
+    data, run, device, parent, teacher
         As for :func:`~napari_lgmsnet.core.training.trainer.train`.
 
     Returns
@@ -89,13 +90,14 @@ def train(
     Raises
     ------
     TrainingError
-        If configuration or data cannot be used.
+        If configuration, data or teacher cannot be used.
     """
     from napari_lgmsnet.core.training.config import read_training_config
     from napari_lgmsnet.core.training.trainer import train as start
 
     wanted = read_training_config(config) if isinstance(config, str | Path) else config
-    return progress.run(start(wanted, data, run, device=device, parent=parent))
+    job = start(wanted, data, run, device=device, parent=parent, teacher=teacher)
+    return progress.run(job)
 
 
 def _example(model: Model, number: int, one: Example | Pair) -> Example:

@@ -17,7 +17,7 @@ from napari_lgmsnet.adapters.session import session_of
 from napari_lgmsnet.adapters.settings import preferences, remember_checkpoint
 from napari_lgmsnet.adapters.workers import Background
 from napari_lgmsnet.core.catalogue import shipped
-from napari_lgmsnet.core.engines.names import AUTO
+from napari_lgmsnet.core.engines.names import AUTO, BFLOAT16
 from napari_lgmsnet.core.errors import CheckpointError, InputError
 from napari_lgmsnet.core.geometry import Box
 from napari_lgmsnet.widgets.checkpoint_box import CheckpointBox
@@ -313,9 +313,12 @@ class SegmentWidget(QWidget):
         self.session.predicted.emit(result)
         if prediction.settings.engine == AUTO:
             self.options.show_engine(prediction.engine)
+        where = prediction.device
+        if prediction.engine == BFLOAT16:
+            where += ", in reduced precision"
         self.bar.say(
             f'"{result.mask.name}" made with {prediction.info.name} in '
-            f"{duration(prediction.seconds)} on {prediction.device}. Paint in it to correct.",
+            f"{duration(prediction.seconds)} on {where}. Paint in it to correct.",
             detail=prediction.describe(),
         )
         for note in prediction.notes:

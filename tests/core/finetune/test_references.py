@@ -7,10 +7,10 @@ import pytest
 import tifffile
 import torch
 
+from napari_lgmsnet.core.distillation import distance_from_teacher
 from napari_lgmsnet.core.errors import InputError
 from napari_lgmsnet.core.finetune import references_from_folder
 from napari_lgmsnet.core.finetune.examples import Example
-from napari_lgmsnet.core.finetune.loss import distance_from_parent
 from napari_lgmsnet.core.finetune.references import ENOUGH, spread
 from napari_lgmsnet.core.progress import run
 from napari_lgmsnet.core.types import Volume
@@ -66,15 +66,15 @@ def test_distance_from_the_parent(channels: int) -> None:
     parent = torch.randn(2, channels, 6, 7, generator=generator)
     known = torch.ones(2, 1, 6, 7, dtype=torch.bool)
     other = parent + torch.randn(parent.shape, generator=generator)
-    assert distance_from_parent(parent, parent, known).item() == pytest.approx(0.0, abs=1e-6)
-    apart = distance_from_parent(other, parent, known)
+    assert distance_from_teacher(parent, parent, known).item() == pytest.approx(0.0, abs=1e-6)
+    apart = distance_from_teacher(other, parent, known)
     assert apart > 0.01
     # What does not count may be anything.
     known[0] = False
     elsewhere = other.clone()
     elsewhere[0] = 50.0
-    expected = distance_from_parent(other[1:], parent[1:], known[1:])
-    assert distance_from_parent(elsewhere, parent, known) == pytest.approx(expected.item())
+    expected = distance_from_teacher(other[1:], parent[1:], known[1:])
+    assert distance_from_teacher(elsewhere, parent, known) == pytest.approx(expected.item())
 
 
 def test_one_channel_is_two_classes() -> None:
@@ -83,4 +83,6 @@ def test_one_channel_is_two_classes() -> None:
     known = torch.ones(1, 1, 4, 4, dtype=torch.bool)
     p, q = parent.sigmoid(), logits.sigmoid()
     by_hand = (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
-    assert distance_from_parent(logits, parent, known).item() == pytest.approx(by_hand.item(), 1e-4)
+    for counted in (known, None):
+        apart = distance_from_teacher(logits, parent, counted)
+        assert apart.item() == pytest.approx(by_hand.item(), 1e-4)

@@ -28,7 +28,8 @@ from napari_lgmsnet.core.training.config import (
 )
 from napari_lgmsnet.core.training.data import list_cases, read_mask
 from napari_lgmsnet.core.training.optimise import make_schedule
-from napari_lgmsnet.core.training.trainer import random_window, train
+from napari_lgmsnet.core.training.samples import random_window
+from napari_lgmsnet.core.training.trainer import train
 
 CONFIG = """
 name = "squares"

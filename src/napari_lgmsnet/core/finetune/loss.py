@@ -1,8 +1,7 @@
-"""Dice and cross entropy of labelled voxels alone, and nearness to the parent's answers."""
+"""Dice and cross entropy of labelled voxels alone."""
 
 from __future__ import annotations
 
-import torch
 from monai.losses import MaskedDiceLoss
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,25 +46,3 @@ class LabelledLoss(nn.Module):
             entropy = F.cross_entropy(logits, labels[:, 0], reduction="none")[:, None]
         dice: Tensor = self.dice(probabilities, wanted, known)
         return _DICE * dice + _CROSS_ENTROPY * (entropy * known).sum() / count
-
-
-def distance_from_parent(logits: Tensor, parent: Tensor, known: Tensor) -> Tensor:
-    """Return the mean Kullback-Leibler divergence of the parent's answers from the network's.
-
-    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015, at
-    temperature 1: soft answers keep more of what a network knows than its masks do.
-
-    Parameters
-    ----------
-    logits, parent : float32 tensor (B, K, *S)
-        With K = 1 the answers are those of a sigmoid, otherwise of a softmax.
-    known : bool tensor (B, 1, *S)
-        Voxels that count.
-    """
-    if logits.shape[1] == 1:
-        # A sigmoid is a softmax over the logit and zero.
-        logits, parent = (torch.cat([torch.zeros_like(x), x], dim=1) for x in (logits, parent))
-    wanted = parent.log_softmax(dim=1)
-    found = logits.log_softmax(dim=1)
-    each = F.kl_div(found, wanted, reduction="none", log_target=True).sum(dim=1, keepdim=True)
-    return (each * known).sum() / known.sum().clamp_min(1)

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_lgmsnet.core.device import autocast
+from napari_lgmsnet.core.distillation import distance_from_teacher
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
-from napari_lgmsnet.core.finetune.loss import LabelledLoss, distance_from_parent
+from napari_lgmsnet.core.finetune.loss import LabelledLoss
 from napari_lgmsnet.core.finetune.network import averaged, freeze, set_training
 from napari_lgmsnet.core.finetune.result import CurvePoint
 from napari_lgmsnet.core.finetune.sampling import Sampler
@@ -193,7 +194,7 @@ class Tuner:
         own, size = self.plan.parent_window, images.shape[2:]
         with torch.no_grad(), autocast(self.device):
             wanted = resized(teacher(resized(images[first:], own)).float(), size)
-        return distance_from_parent(logits[first:], wanted, targets[first:] > 0)
+        return distance_from_teacher(logits[first:], wanted, targets[first:] > 0)
 
     def _schedule(self) -> float:
         done = self.fraction

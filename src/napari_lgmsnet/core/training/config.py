@@ -110,6 +110,10 @@ class TrainingConfig(_Frozen):
         One-cycle rises for the first quarter; polynomial has the power 0.9.
     dice_weight, cross_entropy_weight : float
         Weights of the two parts of the loss.
+    teacher_weight : float
+        Weight of the distance from a teacher's answers, where the run is given one.
+    teacher_sha256 : str
+        Of the teacher's file; the run fills it in. Where it stands, no other teacher is taken.
     average_decay : float
         Decay of the running average of the weights, which is what is validated and kept; 0 keeps
         the weights themselves.
@@ -135,6 +139,8 @@ class TrainingConfig(_Frozen):
     schedule: Literal["one-cycle", "polynomial", "cosine"] = "one-cycle"
     dice_weight: float = Field(default=1.0, ge=0)
     cross_entropy_weight: float = Field(default=0.5, ge=0)
+    teacher_weight: float = Field(default=1.0, ge=0)
+    teacher_sha256: str = ""
     average_decay: float = Field(default=0.99, ge=0, lt=1)
     validate_every: int = Field(default=1, ge=1)
     seed: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from napari_lgmsnet.core.checkpoints import save
 from napari_lgmsnet.core.device import autocast, choose_device
+from napari_lgmsnet.core.distillation import distance_from_teacher
 from napari_lgmsnet.core.errors import TrainingError
 from napari_lgmsnet.core.info import ModelInfo
 from napari_lgmsnet.core.io.atomic import atomic_path
@@ -22,7 +21,6 @@ from napari_lgmsnet.core.metrics import dice_per_class, iou_from_dice
 from napari_lgmsnet.core.model import Model, new_model
 from napari_lgmsnet.core.network import LGMSNet
 from napari_lgmsnet.core.postprocess import labels_from_probabilities, probabilities_from_logits
-from napari_lgmsnet.core.training.augment import Augmentation, paste_box
 from napari_lgmsnet.core.training.config import TrainingConfig
 from napari_lgmsnet.core.training.curve import draw_curve
 from napari_lgmsnet.core.training.data import (
@@ -39,6 +37,8 @@ from napari_lgmsnet.core.training.optimise import (
     make_schedule,
 )
 from napari_lgmsnet.core.training.processes import Processes, joined
+from napari_lgmsnet.core.training.samples import Samples
+from napari_lgmsnet.core.training.teacher import Teacher, taught
 from napari_lgmsnet.core.types import Progress
 from napari_lgmsnet.core.windows import slide
 
@@ -79,6 +79,7 @@ def train(
     *,
     device: str = "auto",
     parent: Model | None = None,
+    teacher: str | Path | None = None,
 ) -> Generator[Progress, None, TrainingResult]:
     """Train a network and keep the weights that validate best.
 
@@ -97,6 +98,9 @@ def train(
         As for :func:`~napari_lgmsnet.core.device.choose_device`.
     parent : Model, optional
         Start from its weights instead of random ones, for instance to finish at a larger size.
+    teacher : str or Path, optional
+        A network whose answers count beside the masks (``config.teacher_weight``), as for
+        :class:`~napari_lgmsnet.core.training.teacher.Teacher`.
 
     Yields
     ------
@@ -110,10 +114,13 @@ def train(
     Raises
     ------
     TrainingError
-        If the data cannot be used, the folder holds another run, or the loss is not finite.
+        If data or teacher cannot be used, the folder holds another run, or the loss is not finite.
     """
     with joined(device) as (processes, own_device):
-        return (yield from _train(config, Path(data), Path(run), own_device, parent, processes))
+        path = None if teacher is None else Path(teacher)
+        config, its = taught(config, path, choose_device(own_device))
+        job = _train(config, Path(data), Path(run), own_device, parent, its, processes)
+        return (yield from job)
 
 
 def _train(
@@ -122,6 +129,7 @@ def _train(
     run: Path,
     device: str,
     parent: Model | None,
+    teacher: Teacher | None,
     processes: Processes,
 ) -> Generator[Progress, None, TrainingResult]:
     train_files = list_cases(data, config.data, config.data.train)
@@ -141,7 +149,7 @@ def _train(
         _claim(run, config)
     processes.wait()
     cases = train_cases, validation_cases
-    state = Run(config, model, run, choose_device(device), *cases, processes)
+    state = Run(config, model, run, choose_device(device), *cases, processes, teacher)
     return (yield from state.go())
 
 
@@ -157,10 +165,12 @@ class Run:
         train_cases: list[Case],
         validation_cases: list[Case],
         processes: Processes | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
+        self.teacher = teacher
         self.processes = processes or Processes()
         self.config, self.folder, self.device = config, folder, device
-        self.train_cases, self.validation_cases = train_cases, validation_cases
+        self.samples, self.validation_cases = Samples(config, train_cases), validation_cases
         self.model = model
         self.network: LGMSNet = self.model.network.to(device)
         if config.recipe.dimensions == 2:
@@ -171,11 +181,10 @@ class Run:
         self.averaged = averaged
         self.loss = make_loss(config)
         self.optimiser = make_optimiser(config, self.network)
-        self.steps = math.ceil(len(train_cases) / config.batch_size)
+        self.steps = self.samples.steps
         self.processes.check_batches(len(train_cases), self.steps)
         self.trained = self.processes.wrap(self.network, device)
         self.schedule = make_schedule(config, self.optimiser, config.epochs * self.steps)
-        self.augmentation = Augmentation(config.augmentation, config.recipe.window)
         self.epoch = 0
         self.best = TrainingResult(folder / BEST_FILE, -1.0, -1.0, -1)
 
@@ -201,22 +210,20 @@ class Run:
     def _epoch(self) -> Generator[Progress, None, float]:
         """Train for one epoch and return the mean loss."""
         self.network.train()
-        order = np.random.default_rng((self.config.seed, self.epoch)).permutation(
-            len(self.train_cases)
-        )
         total = 0.0
-        for step, places in enumerate(np.array_split(order, self.steps)):
+        for step, places in enumerate(self.samples.batches(self.epoch)):
             message = f"epoch {self.epoch + 1} of {self.config.epochs}"
             yield Progress(self.epoch * self.steps + step, self.config.epochs * self.steps, message)
             own = self.processes.share(places)
-            pairs = [self._sample(int(place)) for place in own]
-            images = torch.stack([image for image, _ in pairs]).to(self.device)
-            masks = torch.stack([mask for _, mask in pairs]).to(self.device)
+            images, masks = (part.to(self.device) for part in self.samples.stack(self.epoch, own))
             if self.config.recipe.dimensions == 2:
                 images = images.to(memory_format=torch.channels_last)
             with autocast(self.device):
                 logits = self.trained(images)
             loss = self.loss(logits.float(), masks.float())
+            if self.teacher is not None:
+                apart = distance_from_teacher(logits.float(), self.teacher(images))
+                loss = loss + self.config.teacher_weight * apart
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"the loss is not finite in epoch {self.epoch + 1}: lower the learning rate"
@@ -228,22 +235,7 @@ class Run:
             self.schedule.step()
             self.average.update_parameters(self.network)
             total += float(loss.detach()) * len(own)
-        return self.processes.total(total) / len(self.train_cases)
-
-    def _sample(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return one varied training sample; seed, epoch and place determine it."""
-        sequence = np.random.SeedSequence((self.config.seed, self.epoch, place))
-        seed, other, box = (int(n) for n in sequence.generate_state(3))
-        sample = self._varied(place, seed)
-        if np.random.default_rng(box).random() < self.config.augmentation.mix:
-            pasted = self._varied(other % len(self.train_cases), other)
-            sample = paste_box(sample, pasted, box)
-        return sample
-
-    def _varied(self, place: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        case = self.train_cases[place]
-        image, mask = random_window(case.image, case.mask, self.config.recipe.window, seed)
-        return self.augmentation(image, mask, seed)
+        return self.processes.total(total) / len(self.samples)
 
     def _validate(self) -> Generator[Progress, None, tuple[float, float]]:
         """Return mean Dice and IoU of the averaged weights over the validation cases."""
@@ -312,26 +304,6 @@ class Run:
             writer = csv.DictWriter(file, LOG_FIELDS)
             writer.writeheader()
             writer.writerows([*rows, row])
-
-
-def random_window(
-    image: torch.Tensor, mask: torch.Tensor, window: tuple[int, ...], seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut a random window out of an image (C, *S) and its mask (1, *S), padded where smaller."""
-    generator = np.random.default_rng(seed)
-    pads: list[int] = []
-    for n, w in zip(reversed(image.shape[1:]), reversed(window), strict=True):
-        missing = max(0, w - n)
-        before = int(generator.integers(0, missing + 1))
-        pads += [before, missing - before]
-    if any(pads):
-        image = F.pad(image[None], pads, mode="replicate")[0]
-        mask = F.pad(mask[None].float(), pads, mode="replicate")[0].to(mask.dtype)
-    starts = [
-        int(generator.integers(0, n - w + 1)) for n, w in zip(image.shape[1:], window, strict=True)
-    ]
-    box = (slice(None), *(slice(s, s + w) for s, w in zip(starts, window, strict=True)))
-    return image[box], mask[box]
 
 
 def _child(info: ModelInfo, parent: Model) -> Model:

@@ -66,12 +66,22 @@ print(took)
 OPEN = """
 import sys, time
 import napari
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication
+class Drawn(QObject):
+    seen = False
+    def eventFilter(self, watched, event):
+        self.seen = self.seen or event.type() == QEvent.Type.Paint
+        return False
 viewer = napari.Viewer()
 QApplication.processEvents()
+drawn = Drawn()
 start = time.perf_counter()
-viewer.window.add_plugin_dock_widget("napari-lgmsnet", sys.argv[1])
-QApplication.processEvents()
+dock, _ = viewer.window.add_plugin_dock_widget("napari-lgmsnet", sys.argv[1])
+dock.installEventFilter(drawn)
+while not drawn.seen:
+    assert time.perf_counter() - start < 30, "it was never drawn"
+    QApplication.processEvents()
 took = time.perf_counter() - start
 assert "torch" not in sys.modules, "torch was loaded"
 viewer.close()

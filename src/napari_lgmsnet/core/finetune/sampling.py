@@ -169,6 +169,6 @@ _LIGHT = {
     "brightness": 0.1, "contrast": 0.1, "gamma": 0.1,
 }  # fmt: skip
 _STRONG = {
-    "rotate_degrees": 30.0, "scale": 0.5, "shift": 0.25, "shear": 0.25,
-    "brightness": 0.5, "contrast": 0.5, "gamma": 0.5, "noise": 0.15, "blur": 1.5,
+    "rotate_degrees": 30.0, "scale": 0.25, "shift": 0.1,
+    "brightness": 0.3, "contrast": 0.3, "gamma": 0.3, "blur": 1.0,
 }  # fmt: skip

@@ -33,7 +33,8 @@ def test_a_new_task_is_varied_more_than_a_known_one_in_every_way() -> None:
     gently, anew = variation("light", info, "gently"), variation("strong", info, "anew")
     assert gently is not None
     assert anew is not None
-    shapes, greys = ("rotate_degrees", "scale", "shift"), ("brightness", "contrast", "gamma", "blur")
+    shapes = ("rotate_degrees", "scale", "shift")
+    greys = ("brightness", "contrast", "gamma", "blur")
     for name in (*shapes, *greys):
         assert getattr(anew, name) > getattr(gently, name), name
     assert variation("none", info, "anew") is None

@@ -51,6 +51,16 @@ news.seek(0)
 print(receive(news))
 """
 
+# Most voxels lie in the first of three thick slices, at a coordinate of 0.
+SURFACES = """
+import numpy as np
+from napari_lgmsnet.core.metrics import surface_distances
+mask = np.zeros((3, 6, 6), dtype=bool)
+mask[0], mask[2, 2:4, 2:4] = True, True
+other = np.roll(mask, 1, axis=2)
+print("%.6f %.6f" % surface_distances(mask, other, np.diag([40.0, 1.0, 1.0])))
+"""
+
 
 def _said(program: str, folder: Path, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
@@ -64,6 +74,13 @@ def _denormal() -> float:
 
 def test_denormal_numbers_become_0(tmp_path: Path) -> None:
     assert _said(DEDICATED, tmp_path) == "True 0.0"
+
+
+def test_surfaces_along_the_edge_of_an_image_are_compared_where_denormal_numbers_are_0(
+    tmp_path: Path,
+) -> None:
+    dedicated = "from napari_lgmsnet.core.dedicated import dedicate_process as d; d()\n"
+    assert _said(dedicated + SURFACES, tmp_path) == _said(SURFACES, tmp_path) == "0.050000 0.050000"
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,23 @@ def surface_distances(
     hd95, average : float
         In world units.
     """
-    one, other = (_border(shape) @ steps.T for shape in (mask, reference))
+    one, other = _away_from_zero(*(_border(shape) @ steps.T for shape in (mask, reference)))
     there = KDTree(other).query(one)[0]
     back = KDTree(one).query(other)[0]
     hd95 = max(np.percentile(there, 95), np.percentile(back, 95))
     return float(hd95), float(np.concatenate([there, back]).mean())
+
+
+def _away_from_zero(*sets: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Move sets of points (n, d) together to where each coordinate is one or two spreads.
+
+    Where many points have a coordinate of 0, SciPy splits them between 0 and the number next to
+    it. A process that takes such small numbers for 0, as one that trains does, cannot tell the
+    halves apart, and it would end for want of stack.
+    """
+    low = np.min([points.min(axis=0) for points in sets], axis=0)
+    spread = np.max([points.max(axis=0) for points in sets], axis=0) - low
+    return [points - low + np.where(spread > 0, spread, 1.0) for points in sets]
 
 
 def _border(shape: NDArray[np.bool_]) -> NDArray[np.float64]:

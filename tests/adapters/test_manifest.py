@@ -14,7 +14,7 @@ from napari_lgmsnet.adapters import samples, settings
 from napari_lgmsnet.adapters.reader import get_reader
 from napari_lgmsnet.core.errors import InputError
 
-MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.yaml")
+MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.toml")
 
 OPEN_THE_WIDGET = """
 import json, sys

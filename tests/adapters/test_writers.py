@@ -26,7 +26,7 @@ from tests.core import dicoms
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 
 PLUGIN = "napari-lgmsnet"
-MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.yaml")
+MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.toml")
 OBLIQUE = np.array(
     [
         [0.83, -0.21, 0.40, -91.3],

@@ -19,7 +19,7 @@ from napari_lgmsnet.core.types import Volume
 from napari_lgmsnet.widgets.segment import SegmentWidget
 from tests.core.helpers import small_architecture, small_model, small_recipe
 
-MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.yaml")
+MANIFEST = Path(napari_lgmsnet.__file__).with_name("napari.toml")
 
 
 def named_model(dimensions: int, *classes: str) -> Model:

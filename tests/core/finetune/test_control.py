@@ -30,9 +30,9 @@ from tests.core.finetune.helpers import (
 SETTINGS = make_settings(epochs=50, adapt="anew", device="cpu", augmentation="none")
 
 
-def test_stopping_keeps_the_best_state_so_far() -> None:
+def test_stopping_keeps_what_was_best_so_far() -> None:
     control = Control()
-    job = fine_tune(untrained(), squares(5), SETTINGS, control=control)
+    job = fine_tune(untrained(), squares(12), SETTINGS, control=control)
     result: FineTuneResult | None = None
     while result is None:
         try:
@@ -40,12 +40,15 @@ def test_stopping_keeps_the_best_state_so_far() -> None:
         except StopIteration as end:
             result = end.value
         else:
-            if step.trained >= 6:
+            if step.trained >= 25:
                 control.stop()
     assert result.stopped
-    assert result.steps == 6
-    best = max(result.curve, key=lambda point: point.held_out_dice)
-    assert result.verdict.dice_after == pytest.approx(best.held_out_dice, abs=0.02)
+    assert result.steps == 25
+    assert result.curve[-1].step == 25
+    # An average in which early states, which found nothing, weigh next to nothing.
+    best = max(point.held_out_dice for point in result.curve)
+    assert best > 0.6
+    assert result.verdict.dice_after > best - 0.05
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])

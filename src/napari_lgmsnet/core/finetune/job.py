@@ -247,8 +247,8 @@ class _Job:
             tables[piece.case] = tables.get(piece.case, 0.0) + table
         start_dice = mean_dice(list(tables.values()))
         tuner = Tuner(
-            network, start, plan, self.settings, sampler, score, start_dice, self.device,
-            self.control,
+            network, start, plan, self.settings, sampler, score, start_dice, len(tables),
+            self.device, self.control,
         )  # fmt: skip
         if self.stored is not None:
             tuner.restore(self.stored)
@@ -266,7 +266,7 @@ class _Job:
         if not tuner.step:
             return self._nothing("it was stopped before the first step")
         network = tuner.network
-        network.load_state_dict(tuner.best.weights)
+        network.load_state_dict(tuner.blend.weights)
         candidate = Model(network.cpu(), self.info)
         names = [example.name for example in self.examples]
         comparison = yield from self._shown(
@@ -312,7 +312,7 @@ class _Job:
             steps=tuner.step,
             seconds=tuner.seconds,
             images_per_second=tuner.step * tuner.sampler.batch_size / max(tuner.seconds, 1e-9),
-            share=tuner.best.share,
+            share=tuner.blend.share,
             stopped=self.control.stopped,
             metrics=describe_metrics(verdict, comparison.scores, forgotten),
         )

@@ -1,11 +1,10 @@
-"""The training itself: steps within a budget, and the best state on held-out cases."""
+"""The training itself: steps within a budget, and what is kept of them."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 from napari_lgmsnet.core.device import autocast
 from napari_lgmsnet.core.distillation import distance_from_teacher
 from napari_lgmsnet.core.errors import TrainingError
+from napari_lgmsnet.core.finetune.blend import Blend
 from napari_lgmsnet.core.finetune.control import Control, TuneProgress
 from napari_lgmsnet.core.finetune.loss import LabelledLoss
 from napari_lgmsnet.core.finetune.network import averaged, freeze, set_training
@@ -40,16 +40,6 @@ Score = Callable[[LGMSNet], Generator[TuneProgress, None, float]]
 """Returns mean Dice on held-out parts."""
 
 
-@dataclass
-class Best:
-    """The best state so far: weights, and how they were found."""
-
-    weights: dict[str, Tensor]
-    dice: float
-    share: float
-    step: int
-
-
 class Tuner:
     """A network in training.
 
@@ -66,6 +56,8 @@ class Tuner:
         Mean Dice of a network on held-out parts.
     start_dice : float
         That of the network before training.
+    held_out : int
+        How many cases ``score`` asks for.
     device : torch.device
     control : Control
     """
@@ -79,6 +71,7 @@ class Tuner:
         sampler: Sampler,
         score: Score,
         start_dice: float,
+        held_out: int,
         device: torch.device,
         control: Control,
     ) -> None:
@@ -105,7 +98,7 @@ class Tuner:
         self.checking = 0.0
         self.checked_at = 0.0
         self.curve: list[CurvePoint] = []
-        self.best = Best(_copied(self.scored.state_dict()), start_dice, 0.0, 0)
+        self.blend = Blend(held_out)
         self.losses: list[float] = []
         self.start_dice = start_dice
 
@@ -204,7 +197,7 @@ class Tuner:
         return _LAST + (1 - _LAST) * 0.5 * (1 + math.cos(math.pi * fall))
 
     def _check(self) -> Generator[TuneProgress, None, float]:
-        """Score the weights in every share; keep the best state, the gentlest of equals."""
+        """Score the weights in every share; the gentlest of equals joins what is kept."""
         weights = _copied(self.scored.state_dict())
         found = []
         for share in self.plan.shares:
@@ -217,8 +210,7 @@ class Tuner:
         mean = sum(self.losses) / max(1, len(self.losses))
         self.curve.append(CurvePoint(self.step, self.seconds, mean, dice, share))
         self.losses = []
-        if dice > self.best.dice or self.best.step == 0:
-            self.best = Best(averaged(self.parent, weights, share), dice, share, self.step)
+        self.blend.add(averaged(self.parent, weights, share), dice, share)
         return dice
 
     def _progress(
@@ -248,8 +240,7 @@ class Tuner:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "curve": [[p.step, p.seconds, p.loss, p.held_out_dice, p.share] for p in self.curve],
-            "best": [self.best.dice, self.best.share, self.best.step],
-            "weights": self.best.weights,
+            "blend": self.blend.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -261,8 +252,7 @@ class Tuner:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.curve = [CurvePoint(*row) for row in state["curve"]]
-        dice, share, step = state["best"]
-        self.best = Best(state["weights"], dice, share, step)
+        self.blend.restore(state["blend"])
 
 
 def resized(x: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -15,7 +15,7 @@ the project's checkpoints. :func:`fine_tune_apart` does the same as :func:`fine_
 of its own, for windows. :func:`save_candidate` writes a candidate to a file.
 
 Closing the generator, or ``control.cancel()`` (which raises ``Cancelled`` in the job), discards
-everything. ``control.stop()`` ends training, keeps the best state so far and compares it.
+everything. ``control.stop()`` ends training, keeps what was best so far and compares it.
 
 A :class:`FineTuneResult` holds the verdict of the gate, a row of figures for each held-out case and
 class, the change of each held-out mask, the curve, what was forgotten on reference images, and the

@@ -65,7 +65,7 @@ class Control:
         self._set(paused=False)
 
     def stop(self) -> None:
-        """End training early, keep the best state so far and compare it."""
+        """End training early, keep what was best so far and compare it."""
         self._set(paused=False, stopped=True)
 
     def cancel(self) -> None:

@@ -28,7 +28,7 @@ class CurvePoint:
     loss : float
         Mean since the last point.
     held_out_dice : float
-        Of the state that would be kept at this step.
+        Of the state at this step, in that share.
     share : float
         Of the new weights in it.
     """

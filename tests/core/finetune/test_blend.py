@@ -83,7 +83,7 @@ def test_a_training_that_was_spoilt_keeps_what_was_good() -> None:
     model = untrained()
     settings = make_settings(epochs=4, adapt="anew", guard="none", device="cpu")
     plan = make_plan(
-        settings, 0.0, same_classes=True, references=0, samples=2, parent=model.info.recipe
+        settings, "anew", 0.0, same_classes=True, references=0, samples=2, parent=model.info.recipe
     )
     sample = (torch.rand(1, SIDE, SIDE), torch.ones(1, SIDE, SIDE))
     sample[1][0, 4:20, 4:20] = 2

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_lgmsnet.core.finetune import evidence
+from napari_lgmsnet.core.finetune import evidence, make_settings
 from napari_lgmsnet.core.finetune.pieces import Piece
-from napari_lgmsnet.core.finetune.plan import large_enough, smaller_size
+from napari_lgmsnet.core.finetune.plan import large_enough, smaller_size, way
 from napari_lgmsnet.core.finetune.sampling import variation
 from napari_lgmsnet.core.finetune.tuner import Tuner
 from napari_lgmsnet.core.network import LGMSNet
@@ -38,6 +38,24 @@ def test_a_new_task_is_varied_more_than_a_known_one_in_every_way() -> None:
     for name in (*shapes, *greys):
         assert getattr(anew, name) > getattr(gently, name), name
     assert variation("none", info, "anew") is None
+
+
+@pytest.mark.parametrize(
+    ("iou", "labelled", "adapt"),
+    [
+        (0.36, 1.0, "gently"),
+        (0.34, 1.0, "anew"),
+        (0.46, 0.03, "anew"),  # seen on scribbles in images of a new task
+        (0.72, 0.03, "gently"),  # and of one that the network knows
+        (0.46, 0.5, "anew"),
+        (0.48, 0.5, "gently"),
+    ],
+)
+def test_few_labelled_voxels_say_less_for_a_network(
+    iou: float, labelled: float, adapt: str
+) -> None:
+    assert way(make_settings(), iou, labelled) == adapt
+    assert way(make_settings(adapt="gently"), iou, labelled) == "gently"
 
 
 def test_volumes_and_windows_at_native_size_stay() -> None:

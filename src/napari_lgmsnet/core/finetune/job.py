@@ -139,7 +139,9 @@ class _Job:
         if all(np.nanmin(dice_of(one), initial=1.0) >= _SAME for one in tables.values()):
             return self._nothing("the masks are the network's own answers: nothing was corrected")
         iou = _mean_iou(tables)
-        if way(self.settings, iou) == "anew":
+        labelled = float(np.mean([piece.known.mean() for piece in self.pieces]))
+        adapt = way(self.settings, iou, labelled)
+        if adapt == "anew":
             self.info = flipped_as_taught(self.info, self.settings)
             if self.settings.size is None:
                 yield from self._shrink()
@@ -153,6 +155,7 @@ class _Job:
         samples = self._samples()
         plan = make_plan(
             self.settings,
+            adapt,
             iou,
             same_classes=names_of(self.info) == names_of(self.model.info),
             references=len(references.examples),

@@ -16,8 +16,12 @@ from napari_lgmsnet.core.finetune.settings import (
 )
 from napari_lgmsnet.core.recipes import Recipe
 
-USELESS = 0.35
-"""Mean IoU before training below which a network is taught anew."""
+USELESS, USELESS_ON_SCRIBBLES = 0.35, 0.6
+"""Mean IoU before training below which a network is taught anew, for masks and for scribbles.
+
+Strokes lie inside objects and off them, where a network is right more often than at borders, and
+miss most of what it marks besides.
+"""
 
 SHARES = (0.7, 0.5, 0.3)
 """Of the new weights; the rest is the parent's."""
@@ -30,11 +34,21 @@ _SMALLEST = 96
 _FEWEST_VOXELS = 25
 
 
-def way(settings: FineTuneSettings, before_iou: float) -> Adapt:
-    """Decide between adapting gently and learning anew, if the person did not."""
+def way(settings: FineTuneSettings, before_iou: float, labelled: float) -> Adapt:
+    """Decide between adapting gently and learning anew, if the person did not.
+
+    Parameters
+    ----------
+    settings : FineTuneSettings
+    before_iou : float
+        Mean IoU of the parent on what is labelled.
+    labelled : float
+        Share of the voxels that are labelled, 0 to 1.
+    """
     if settings.adapt != "auto":
         return settings.adapt
-    return "gently" if before_iou >= USELESS else "anew"
+    useless = USELESS_ON_SCRIBBLES + labelled * (USELESS - USELESS_ON_SCRIBBLES)
+    return "gently" if before_iou >= useless else "anew"
 
 
 def smaller_size(recipe: Recipe) -> tuple[int, ...] | None:
@@ -58,6 +72,7 @@ def large_enough(foreground: Sequence[int]) -> bool:
 
 def make_plan(
     settings: FineTuneSettings,
+    adapt: Adapt,
     before_iou: float,
     *,
     same_classes: bool,
@@ -70,6 +85,8 @@ def make_plan(
     Parameters
     ----------
     settings : FineTuneSettings
+    adapt : "gently" or "anew"
+        As :func:`way` decides it.
     before_iou : float
         Mean IoU of the parent on the cases, before training.
     same_classes : bool
@@ -81,7 +98,6 @@ def make_plan(
     parent : Recipe
         The parent's.
     """
-    adapt = way(settings, before_iou)
     gently = adapt == "gently"
     what: What = settings.train if settings.train != "auto" else "all"
     strength: Variation = "light" if gently else "strong"
